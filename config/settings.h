@@ -1,0 +1,153 @@
+// All that an administrator can set: plain values with default, unit and meaning. load.h fills them from YAML.
+// A Settings value is never changed once it is in use; a reload makes a new one.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/domain.h"
+#include "protocol/ip_address.h"
+
+namespace gatepost::config {
+
+using std::chrono::seconds;
+
+// Where a value stands in the configuration file, for messages that come up after loading.
+struct Place {
+    int line = 0;  // 1-based; 0: a default
+    int column = 0;
+    friend bool operator==(const Place&, const Place&) = default;
+};
+
+struct Endpoint {
+    protocol::IpAddress address;
+    std::uint16_t port = 0;
+    std::string text() const;  // "127.0.0.1:53", "[::1]:53"
+    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+struct Listener {
+    Endpoint endpoint;
+    Place place;
+    friend bool operator==(const Listener&, const Listener&) = default;
+};
+
+// A certificate chain and its key, PEM. The names for which it is offered (SNI) are those in the certificate; the
+// first pair is the default.
+struct TlsIdentity {
+    std::string certificate;
+    std::string key;
+    Place place;
+    friend bool operator==(const TlsIdentity&, const TlsIdentity&) = default;
+};
+
+enum class DownstreamKind { smtp, lmtp, lmtp_unix, maildir };
+enum class DownstreamTls { none, opportunistic, verify, dane };
+enum class SpoolMode { never, outage, always };
+
+struct DownstreamServer {
+    DownstreamKind kind = DownstreamKind::smtp;
+    std::string host;  // name or address; empty for paths
+    std::uint16_t port = 25;
+    std::string path;  // maildir and lmtp+unix
+    std::string url;   // as written, for messages
+    Place place;
+    friend bool operator==(const DownstreamServer&, const DownstreamServer&) = default;
+};
+
+struct RetryTimes {
+    seconds first{60};
+    seconds max{3600};
+    seconds expire{5 * 86400};
+    friend bool operator==(const RetryTimes&, const RetryTimes&) = default;
+};
+
+struct Downstream {
+    std::vector<DownstreamServer> servers;
+    DownstreamTls tls = DownstreamTls::opportunistic;
+    SpoolMode spool = SpoolMode::never;
+    RetryTimes retry;
+    friend bool operator==(const Downstream&, const Downstream&) = default;
+};
+
+struct Dns {
+    std::vector<Endpoint> servers;   // empty: those of /etc/resolv.conf
+    std::chrono::milliseconds timeout{3000};  // for one try at one server
+    int tries = 2;                            // at each server
+    std::size_t cache_octets = 16 * 1024 * 1024;  // a worker
+    friend bool operator==(const Dns&, const Dns&) = default;
+};
+
+enum class Enforce { observe, corroborated, policy };
+
+enum class ForwarderKind { forwarder, mailing_list };
+
+// An entry of the allowlist. Exactly one of ip, host, spf, dkim, arc is set.
+struct KnownForwarder {
+    std::string name;
+    std::string owner;                      // whom to ask about it
+    std::optional<std::chrono::sys_days> expires;  // the last day on which it counts
+    std::optional<protocol::IpNetwork> ip;  // the client's address
+    std::string host;                       // the client's forward-confirmed name; "*.example" matches below example
+    std::optional<protocol::Domain> spf;    // MAIL FROM domain with SPF pass
+    std::optional<protocol::Domain> dkim;   // d= of a verified signature
+    std::optional<protocol::Domain> arc;    // d= of the last seal of a valid chain
+    ForwarderKind kind = ForwarderKind::forwarder;
+    std::vector<std::string> recipients;    // "user@domain" or "@domain"; empty: all
+    bool for_own_domains = false;           // also lets mail through whose author domain is ours
+    Place place;
+    friend bool operator==(const KnownForwarder&, const KnownForwarder&) = default;
+};
+
+struct DmarcPolicy {
+    Enforce enforce = Enforce::corroborated;
+    std::string quarantine_header = "X-Gatepost-Quarantine";
+    std::vector<KnownForwarder> known_forwarders;
+    std::string remedy_url;               // shown in refusals; empty: the line is left out
+    bool strict_from = true;              // refuse 0 or several From fields and unparsable ones
+    bool dkim_testing_counts = true;      // a pass with a key flagged t=y counts (specs/dmarc.md R-36)
+    bool legacy_pct0_as_test = false;
+    bool refuse_single_label_od = false;
+    friend bool operator==(const DmarcPolicy&, const DmarcPolicy&) = default;
+};
+
+struct Limits {
+    std::size_t message_size = 50 * 1024 * 1024;
+    std::size_t sessions = 1000;
+    std::size_t sessions_per_client = 20;
+    std::size_t recipients = 100;
+    std::size_t hops = 100;
+    std::size_t errors = 10;                       // protocol errors before 421
+    std::size_t commands = 1000;                   // without a transaction coming to an end, before 421
+    std::size_t header_size = 256 * 1024;
+    std::size_t memory_per_message = 256 * 1024;   // what is larger waits in an unlinked file below `state`
+    seconds command_timeout{300};
+    seconds data_timeout{600};                     // for the whole content of a message
+    seconds downstream_timeout{300};
+    seconds dns_timeout{30};                       // all of a message's look-ups
+    seconds drain_timeout{30};                     // running transactions at SIGTERM
+    friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct Settings {
+    std::string file;  // where it came from; empty: built in
+    std::string hostname;
+    std::string authserv_id;  // empty in the file: hostname
+    std::vector<Listener> listeners;
+    std::vector<TlsIdentity> tls;         // empty: STARTTLS is not offered
+    std::vector<protocol::Domain> domains;
+    Downstream downstream;
+    Dns dns;
+    DmarcPolicy policy;
+    Limits limits;
+    std::string state = "/var/lib/gatepost";
+    unsigned workers = 0;  // 0: one a core
+
+    bool accepts_domain(const protocol::Domain& domain) const;
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+}  // namespace gatepost::config

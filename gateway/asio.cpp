@@ -1,0 +1,3 @@
+// Asio's own code, compiled once (ASIO_SEPARATE_COMPILATION).
+#include <asio/impl/src.hpp>
+#include <asio/ssl/impl/src.hpp>

@@ -1,0 +1,80 @@
+#include "protocol/domain.h"
+
+#include <idn2.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "protocol/ascii.h"
+
+namespace gatepost::protocol {
+namespace {
+
+constexpr std::size_t kMaxName = 253;
+constexpr std::size_t kMaxLabel = 63;
+constexpr std::size_t kMaxUnicodeName = 1024;
+
+bool is_well_formed(std::string_view name) {
+    if (name.empty() || name.size() > kMaxName) return false;
+    std::size_t label = 0;
+    for (char c : name) {
+        if (c == '.') {
+            if (label == 0) return false;
+            label = 0;
+        } else if (is_alnum(c) || c == '-' || c == '_') {
+            if (++label > kMaxLabel) return false;
+        } else {
+            return false;
+        }
+    }
+    return label != 0;
+}
+
+// U-labels to A-labels (RFC 5891 section 5). ASCII letters are lower-cased first; any other character that IDNA2008
+// does not allow makes the name invalid instead of being mapped to a name that nobody wrote.
+std::optional<std::string> to_a_labels(const std::string& name) {
+    if (name.size() > kMaxUnicodeName || name.find('\0') != std::string::npos || !is_utf8(name)) return {};
+    char* ascii = nullptr;
+    const int error = idn2_to_ascii_8z(name.c_str(), &ascii, IDN2_NFC_INPUT | IDN2_NO_TR46);
+    std::unique_ptr<char, decltype(&idn2_free)> owned(ascii, &idn2_free);
+    if (error != IDN2_OK || !ascii) return {};
+    return std::string(ascii);
+}
+
+}  // namespace
+
+std::optional<Domain> Domain::parse(std::string_view text) {
+    if (text.ends_with('.')) text.remove_suffix(1);
+    std::string name = lowered(text);
+    if (!std::all_of(name.begin(), name.end(), is_ascii)) {
+        auto ascii = to_a_labels(name);
+        if (!ascii) return {};
+        name = lowered(*ascii);
+    }
+    if (!is_well_formed(name)) return {};
+    return Domain(std::move(name));
+}
+
+std::size_t Domain::labels() const {
+    return static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '.')) + 1;
+}
+
+Domain Domain::last_labels(std::size_t count) const {
+    std::size_t at = text_.size();
+    for (; count > 0; --count) {
+        at = text_.rfind('.', at == 0 ? 0 : at - 1);
+        if (at == std::string::npos) return *this;
+    }
+    return Domain(text_.substr(at + 1));
+}
+
+bool Domain::is_or_is_below(const Domain& other) const {
+    return protocol::is_or_is_below(text_, other.text_);
+}
+
+bool is_or_is_below(std::string_view name, std::string_view domain) {
+    if (name == domain) return true;
+    return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+}
+
+}  // namespace gatepost::protocol
