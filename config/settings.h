@@ -127,7 +127,7 @@ struct Limits {
     seconds command_timeout{300};
     seconds data_timeout{600};                     // for the whole content of a message
     seconds downstream_timeout{300};
-    seconds dns_timeout{30};                       // all of a message's look-ups
+    seconds dns_timeout{20};                       // all of a message's look-ups
     seconds drain_timeout{30};                     // running transactions at SIGTERM
     friend bool operator==(const Limits&, const Limits&) = default;
 };
