@@ -328,8 +328,29 @@ void Resolver::prefetch(const std::vector<DnsQuestion>& questions) {
     }
 }
 
-// One question over a connection of its own; the query's timer sets the limit, since a socket that nobody waits for
-// any longer is closed by it.
+namespace {
+
+// A whole exchange over a connection of its own; empty if it failed. The caller closes the socket when time is up.
+awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socket, tcp::endpoint server,
+                                              std::string packet) {
+    const std::array<char, 2> length{static_cast<char>(packet.size() >> 8), static_cast<char>(packet.size())};
+    packet.insert(packet.begin(), length.begin(), length.end());
+    std::vector<std::uint8_t> reply(2);
+    auto [refused] = co_await socket->async_connect(server, no_throw);
+    if (refused) co_return std::vector<std::uint8_t>();
+    auto [unsent, sent] = co_await asio::async_write(*socket, asio::buffer(packet), no_throw);
+    if (unsent) co_return std::vector<std::uint8_t>();
+    auto [unanswered, got] = co_await asio::async_read(*socket, asio::buffer(reply), no_throw);
+    if (unanswered) co_return std::vector<std::uint8_t>();
+    reply.resize(static_cast<std::size_t>(reply[0] << 8 | reply[1]));
+    if (reply.size() > auth::kMaxWireReply) co_return std::vector<std::uint8_t>();
+    auto [cut, size] = co_await asio::async_read(*socket, asio::buffer(reply), no_throw);
+    if (cut) co_return std::vector<std::uint8_t>();
+    co_return reply;
+}
+
+}  // namespace
+
 awaitable<void> Resolver::ask_by_tcp(std::shared_ptr<Query> query, unsigned attempt) {
     auto socket = std::make_shared<tcp::socket>(context_);
     asio::steady_timer limit(context_, settings_.timeout);
@@ -337,26 +358,10 @@ awaitable<void> Resolver::ask_by_tcp(std::shared_ptr<Query> query, unsigned atte
         ErrorCode ignored;
         if (!error) socket->close(ignored);
     });
-    const auto endpoint = servers_[query->server()].tcp_endpoint;
-    std::string packet = query->wire.packet;
-    const std::array<char, 2> length{static_cast<char>(packet.size() >> 8), static_cast<char>(packet.size())};
-    packet.insert(packet.begin(), length.begin(), length.end());
-    std::vector<std::uint8_t> reply(2);
-    auto [error] = co_await socket->async_connect(endpoint, no_throw);
-    std::size_t size = 0;
-    if (!error) std::tie(error, size) = co_await asio::async_write(*socket, asio::buffer(packet), no_throw);
-    if (!error) std::tie(error, size) = co_await asio::async_read(*socket, asio::buffer(reply), no_throw);
-    if (!error) {
-        reply.resize(static_cast<std::size_t>(reply[0] << 8 | reply[1]));
-        if (reply.size() > auth::kMaxWireReply) error = asio::error::message_size;
-    }
-    if (!error) std::tie(error, size) = co_await asio::async_read(*socket, asio::buffer(reply), no_throw);
+    const tcp::endpoint server = servers_[query->server()].tcp_endpoint;
+    const std::vector<std::uint8_t> reply = co_await exchange(socket, server, query->wire.packet);
     if (query->ended || query->attempt_ != attempt) co_return;
-    if (error == asio::error::message_size) {
-        query->end(failure("answer too large"));
-    } else if (error || !query->receive(reply, true)) {
-        query->attempt_failed("no answer over TCP");
-    }
+    if (!query->receive(reply, true)) query->attempt_failed("no answer over TCP");
 }
 
 awaitable<void> settle(Resolver& resolver, Deadline deadline, auth::DnsFacts& facts,

@@ -1,0 +1,37 @@
+// What the sessions of one worker share: made anew from each Settings snapshot, kept by the sessions that began with
+// it. Belongs to one thread.
+#pragma once
+
+#include <memory>
+
+#include "auth/dkim_key.h"
+#include "auth/spf_cache.h"
+#include "config/settings.h"
+#include "gateway/relay.h"
+#include "gateway/resolver.h"
+#include "gateway/tls.h"
+
+namespace gatepost::gateway {
+
+// One reading of the configuration, checked as a whole; shared by all workers and never changed.
+struct Snapshot {
+    config::Settings settings;
+    std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
+    std::vector<config::Endpoint> dns_servers;
+};
+
+struct Environment {
+    Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken)
+        : context(io), snapshot(std::move(taken)), settings(snapshot->settings),
+          resolver(io, snapshot->dns_servers, settings.dns), relay(io, disk, resolver, settings) {}
+
+    asio::io_context& context;
+    const std::shared_ptr<const Snapshot> snapshot;
+    const config::Settings& settings;
+    Resolver resolver;
+    Relay relay;
+    auth::SpfCache spf_cache;
+    auth::DkimKeyCache key_cache;
+};
+
+}  // namespace gatepost::gateway

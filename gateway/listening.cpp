@@ -1,0 +1,76 @@
+#include "gateway/listening.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace gatepost::gateway {
+namespace {
+
+constexpr int kBacklog = 1024;
+
+socklen_t fill(sockaddr_storage& storage, const config::Endpoint& endpoint) {
+    const auto bytes = endpoint.address.bytes();
+    if (endpoint.address.is_v4()) {
+        auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(endpoint.port);
+        std::memcpy(&v4.sin_addr, bytes.data(), bytes.size());
+        return sizeof v4;
+    }
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(endpoint.port);
+    std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
+    return sizeof v6;
+}
+
+std::string remedy(int error, const config::Endpoint& endpoint) {
+    switch (error) {
+        case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
+        case EACCES: return "; ports below 1024 need CAP_NET_BIND_SERVICE (the systemd unit grants it) or another port";
+        case EADDRNOTAVAIL: return "; this machine has no such address";
+        default: return "";
+    }
+}
+
+}  // namespace
+
+std::vector<int> inherited_sockets() {
+    std::vector<int> sockets;
+    const int count = sd_listen_fds(1);
+    for (int i = 0; i < count; ++i) {
+        const int descriptor = SD_LISTEN_FDS_START + i;
+        if (sd_is_socket(descriptor, AF_UNSPEC, SOCK_STREAM, 1) > 0) sockets.push_back(descriptor);
+    }
+    return sockets;
+}
+
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file) {
+    sockaddr_storage storage{};
+    const socklen_t size = fill(storage, listener.endpoint);
+    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int on = 1, off = 0;
+    if (descriptor >= 0) {
+        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+        // "[::]:25" is for both families.
+        if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+        if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) == 0 && ::listen(descriptor, kBacklog) == 0) {
+            return descriptor;
+        }
+    }
+    const int error = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    std::string place = config_file;
+    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
+    return protocol::Problem{(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() +
+                             ": " + std::strerror(error) + remedy(error, listener.endpoint)};
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,18 @@
+// Listening sockets: those that systemd hands over, or our own, one for each worker on the same port.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "protocol/result.h"
+
+namespace gatepost::gateway {
+
+// Descriptors handed over by systemd's socket activation (sd_listen_fds(3)); empty if there are none.
+std::vector<int> inherited_sockets();
+
+// A listening TCP socket with SO_REUSEPORT. The problem says what to do about it.
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file);
+
+}  // namespace gatepost::gateway

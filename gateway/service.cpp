@@ -1,0 +1,208 @@
+#include "gateway/service.h"
+
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <ctime>
+
+#include "gateway/listening.h"
+#include "gateway/log.h"
+#include "gateway/snapshot.h"
+#include "gateway/worker.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using Workers = std::vector<std::unique_ptr<Worker>>;
+
+// As many descriptors as the system lets us have: a client needs one, its delivery another.
+void raise_descriptor_limit(std::size_t sessions) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    const std::size_t wanted = 2 * sessions + 200;
+    if (limit.rlim_cur >= wanted) return;
+    LogLine line("limits");
+    log_warning(line.add("descriptors", limit.rlim_cur).add("wanted", wanted).add("remedy", "raise LimitNOFILE="));
+}
+
+unsigned worker_count(const config::Settings& settings) {
+    return settings.workers > 0 ? settings.workers : std::max(1u, std::thread::hardware_concurrency());
+}
+
+// A set of sockets for each worker; every worker listens on every address.
+protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings, unsigned workers) {
+    std::vector<std::vector<int>> sockets(workers);
+    const std::vector<int> inherited = inherited_sockets();
+    for (unsigned i = 0; i < workers; ++i) {
+        for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
+        if (!inherited.empty()) continue;
+        for (const auto& listener : settings.listeners) {
+            const auto socket = listen_on(listener, settings.file);
+            if (!socket) return protocol::Problem{socket.problem()};
+            sockets[i].push_back(*socket);
+        }
+    }
+    return sockets;
+}
+
+std::string addresses(const config::Settings& settings) {
+    std::string text;
+    for (const auto& listener : settings.listeners) text += (text.empty() ? "" : ",") + listener.endpoint.text();
+    return text;
+}
+
+// What the main thread does while the workers work.
+class Conductor {
+  public:
+    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file)
+        : context_(context), workers_(workers), snapshot_(std::move(snapshot)), file_(std::move(file)),
+          signals_(context, SIGTERM, SIGINT, SIGHUP), tick_(context) {}
+
+    void start() {
+        std::uint64_t microseconds = 0;
+        if (sd_watchdog_enabled(0, &microseconds) > 0) watchdog_ = std::chrono::microseconds(microseconds / 2);
+        wait_for_signal();
+        if (watchdog_.count() > 0) watch();
+        tell_ready();
+    }
+
+  private:
+    void wait_for_signal() {
+        signals_.async_wait([this](ErrorCode error, int signal) {
+            if (error) return;
+            if (signal == SIGHUP) {
+                reload();
+                wait_for_signal();
+            } else {
+                drain();
+            }
+        });
+    }
+
+    void tell_ready() {
+        const auto& settings = snapshot_->settings;
+        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", addresses(settings).c_str(), settings.domains.size());
+    }
+
+    void reload() {
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                   static_cast<unsigned long long>(now.tv_sec) * 1000000ull + static_cast<unsigned long long>(now.tv_nsec) / 1000);
+        SnapshotResult result = file_.empty() ? SnapshotResult{snapshot_, {}} : take_snapshot(file_, Purpose::serving);
+        for (const auto& problem : result.problems) {
+            LogLine line("config");
+            log_warning(line.add("problem", problem));
+        }
+        LogLine line("reload");
+        if (!result.snapshot) {
+            log_error(line.add("file", file_).add("state", "refused").add("why", "the running configuration stays"));
+        } else {
+            warn_of_restart(result.snapshot->settings);
+            snapshot_ = result.snapshot;
+            for (const auto& worker : workers_) worker->use(snapshot_);
+            log_info(line.add("file", file_).add("state", "done"));
+        }
+        tell_ready();
+    }
+
+    void warn_of_restart(const config::Settings& next) {
+        const auto endpoints = [](const config::Settings& settings) {
+            std::vector<std::string> all;
+            for (const auto& listener : settings.listeners) all.push_back(listener.endpoint.text());
+            return all;
+        };
+        const auto& running = snapshot_->settings;
+        if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
+        LogLine line("config");
+        log_warning(line.add("problem", "listeners and workers change only with a restart; all else is in use now"));
+    }
+
+    // Restarted by systemd if a worker hangs: then, and only then, no sign of life is passed on.
+    void watch() {
+        tick_.expires_after(watchdog_);
+        tick_.async_wait([this](ErrorCode error) {
+            if (error) return;
+            bool all_alive = true;
+            for (const auto& worker : workers_) all_alive = worker->take_sign_of_life() && all_alive;
+            if (all_alive) sd_notify(0, "WATCHDOG=1");
+            watch();
+        });
+    }
+
+    void drain() {
+        sd_notify(0, "STOPPING=1");
+        LogLine line("stop");
+        log_info(line.add("state", "draining"));
+        for (const auto& worker : workers_) worker->drain();
+        wait_for_last(Clock::now() + snapshot_->settings.limits.drain_timeout);
+        // A second signal ends it at once.
+        signals_.async_wait([this](ErrorCode error, int) {
+            if (!error) context_.stop();
+        });
+    }
+
+    void wait_for_last(Deadline deadline) {
+        tick_.expires_after(std::chrono::milliseconds(50));
+        tick_.async_wait([this, deadline](ErrorCode error) {
+            std::size_t sessions = 0;
+            for (const auto& worker : workers_) sessions += worker->sessions();
+            if (error || sessions == 0 || Clock::now() >= deadline) {
+                context_.stop();
+            } else {
+                sd_notify(0, "WATCHDOG=1");
+                wait_for_last(deadline);
+            }
+        });
+    }
+
+    asio::io_context& context_;
+    Workers& workers_;
+    std::shared_ptr<const Snapshot> snapshot_;
+    const std::string file_;
+    asio::signal_set signals_;
+    asio::steady_timer tick_;
+    std::chrono::microseconds watchdog_{0};
+};
+
+}  // namespace
+
+int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto& settings = snapshot->settings;
+    raise_descriptor_limit(settings.limits.sessions);
+    auto sockets = sockets_for(settings, worker_count(settings));
+    if (!sockets) {
+        std::fprintf(stderr, "%s\n", sockets.problem().c_str());
+        return EX_UNAVAILABLE;
+    }
+    start_log();
+    asio::io_context context{1};
+    asio::thread_pool disk(2);
+    Admission admission;
+    Workers workers;
+    for (auto& set : *sockets) workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
+    Conductor conductor(context, workers, snapshot, file);
+    conductor.start();
+    for (const auto& worker : workers) worker->start();
+    LogLine line("start");
+    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", addresses(settings))
+                 .add("workers", workers.size()).add("config", file.empty() ? "built-in" : file));
+    context.run();
+    disk.join();  // what is being written to disk ends before what waits for it
+    for (const auto& worker : workers) worker->stop();
+    for (const auto& worker : workers) worker->join();
+    LogLine stopped("stop");
+    log_info(stopped.add("state", "done").add("cut_off", admission.sessions()));
+    stop_log();
+    return EX_OK;
+}
+
+}  // namespace gatepost::gateway

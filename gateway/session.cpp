@@ -1,0 +1,317 @@
+#include "gateway/session.h"
+
+#include "gateway/foresight.h"
+#include "gateway/log.h"
+#include "protocol/trace.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using protocol::Reply;
+namespace reply = protocol::reply;
+using std::chrono::seconds;
+
+constexpr seconds kWriteTime{60};       // a client that does not read its replies
+constexpr seconds kHandshakeTime{30};
+constexpr seconds kContentPause{180};   // between two portions of content (RFC 5321 section 4.5.3.2.5)
+
+protocol::DialogueSettings dialogue_settings(const Environment& environment) {
+    const auto& settings = environment.settings;
+    protocol::DialogueSettings dialogue;
+    dialogue.hostname = settings.hostname;
+    dialogue.message_size = settings.limits.message_size;
+    dialogue.recipients = settings.limits.recipients;
+    dialogue.errors = settings.limits.errors;
+    dialogue.commands = settings.limits.commands;
+    dialogue.offers_tls = environment.snapshot->tls != nullptr;
+    // What the downstream cannot take is not offered, once it has said so.
+    if (const auto& downstream = environment.relay.capabilities()) {
+        dialogue.offers_8bitmime = downstream->eight_bit_mime;
+        dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
+        if (downstream->max_size > 0) dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
+    }
+    return dialogue;
+}
+
+Reply as_reply(const policy::SmtpReply& decided) { return {decided.code, decided.enhanced, decided.lines}; }
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+    return text;
+}
+
+std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
+    if (outcomes.empty()) return "none";
+    std::vector<std::string> words;
+    for (const auto& outcome : outcomes) {
+        std::string word(name(outcome.result));
+        if (outcome.signing_domain) word += ":" + outcome.signing_domain->text();
+        words.push_back(std::move(word));
+    }
+    return joined(words);
+}
+
+std::string domain_text(const std::optional<protocol::Domain>& domain) { return domain ? domain->text() : ""; }
+
+}  // namespace
+
+Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client)
+    : environment_(std::move(environment)), settings_(environment_->settings), client_(client),
+      transport_(std::move(socket)), dialogue_(dialogue_settings(*environment_)) {}
+
+awaitable<void> Session::serve(std::optional<Reply> refusal) {
+    if (refusal) dialogue_.refuse_session(*refusal);
+    for (;;) {
+        const protocol::Action action = dialogue_.next();
+        if (std::get_if<protocol::Close>(&action)) break;
+        co_await act(action);
+    }
+    transaction_.reset();
+    co_await transport_.close();
+}
+
+awaitable<void> Session::act(const protocol::Action& action) {
+    const bool was_waiting = std::exchange(is_waiting_, false);
+    if (const auto* send = std::get_if<protocol::Send>(&action)) {
+        transport_.set_deadline(Clock::now() + kWriteTime);
+        const bool sent = co_await transport_.write(send->bytes);
+        if (!sent) dialogue_.client_gone();
+    } else if (std::get_if<protocol::Receive>(&action)) {
+        is_waiting_ = was_waiting;
+        co_await receive();
+    } else if (const auto* content = std::get_if<protocol::Content>(&action)) {
+        take_content(content->bytes);
+    } else if (const auto* helo = std::get_if<protocol::JudgeHelo>(&action)) {
+        judge(*helo);
+    } else if (const auto* mail = std::get_if<protocol::JudgeMail>(&action)) {
+        judge(*mail);
+    } else if (const auto* recipient = std::get_if<protocol::JudgeRecipient>(&action)) {
+        co_await judge(*recipient);
+    } else if (std::get_if<protocol::JudgeData>(&action)) {
+        judge_data();
+    } else if (std::get_if<protocol::JudgeMessage>(&action)) {
+        const Reply answer = co_await verdict();
+        dialogue_.answer(answer);
+    } else if (const auto* refused = std::get_if<protocol::Refused>(&action)) {
+        note_refused(*refused);
+    } else if (std::get_if<protocol::Forget>(&action)) {
+        transaction_.reset();
+        content_deadline_ = Deadline::max();
+    } else if (std::get_if<protocol::BeginTls>(&action)) {
+        co_await begin_tls();
+    }
+}
+
+void Session::shut_down() {
+    dialogue_.shut_down();
+    transport_.wake();
+}
+
+// No single octet resets the clock: the deadline of a line stands until the line is whole.
+awaitable<void> Session::receive() {
+    const auto now = Clock::now();
+    if (content_deadline_ != Deadline::max()) {
+        transport_.set_deadline(std::min(content_deadline_, now + kContentPause));
+    } else if (!is_waiting_) {
+        transport_.set_deadline(now + settings_.limits.command_timeout);
+    }
+    is_waiting_ = true;
+    const std::size_t got = co_await transport_.read_some(dialogue_.input_buffer());
+    if (got > 0) {
+        dialogue_.received(got);
+    } else if (!transport_.take_wake()) {
+        if (transport_.timed_out()) {
+            dialogue_.out_of_time();
+        } else {
+            dialogue_.client_gone();
+        }
+    }
+}
+
+awaitable<void> Session::begin_tls() {
+    transport_.set_deadline(Clock::now() + kHandshakeTime);
+    const bool is_safe = co_await transport_.accept_tls(environment_->snapshot->tls->context());
+    if (is_safe) {
+        dialogue_.tls_begun();
+        co_return;
+    }
+    LogLine line("tls");
+    log_info(line.add("client", client_.text()).add("state", "handshake failed"));
+    dialogue_.client_gone();
+}
+
+auth::SpfClient Session::spf_client() const {
+    return {client_, dialogue_.helo(), settings_.hostname, unix_time()};
+}
+
+// A name that does not fit the address is no reason to refuse (RFC 5321 section 4.1.4).
+void Session::judge(const protocol::JudgeHelo& question) {
+    auth::SpfClient client = spf_client();
+    client.helo = question.name;
+    foresee_helo(environment_, client);
+    dialogue_.answer(reply::kOk);
+}
+
+void Session::judge(const protocol::JudgeMail& question) {
+    Sender sender{question.reverse_path, question.declared_size.value_or(0), question.body_8bit, question.smtputf8};
+    transaction_.emplace(*environment_, spf_client(), std::move(sender), fresh_id());
+    foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
+    dialogue_.answer(reply::kSenderOk);
+}
+
+// Only the configured domains, exactly; nothing else is relayed, whoever asks.
+std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const {
+    const bool is_bare_postmaster = protocol::is_postmaster(recipient) && !recipient.domain && !recipient.literal;
+    if (is_bare_postmaster) return {};
+    if (!recipient.domain || !settings_.accepts_domain(*recipient.domain) || protocol::has_routing(recipient)) {
+        return reply::kRelayDenied;
+    }
+    return {};
+}
+
+awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
+    std::optional<Reply> refusal = refusal_of(question.path);
+    if (refusal) {
+        log_refusal(*refusal);
+        dialogue_.answer(*refusal);
+        co_return;
+    }
+    const Reply answer = co_await transaction_->delivery().add_recipient(question.path);
+    if (answer.is_positive()) {
+        transaction_->recipients().push_back(question.path);
+    } else {
+        log_refusal(answer);
+    }
+    dialogue_.answer(answer);
+}
+
+void Session::judge_data() {
+    content_deadline_ = Clock::now() + settings_.limits.data_timeout;
+    dialogue_.answer(reply::kStartContent);
+}
+
+void Session::take_content(std::string_view bytes) {
+    transaction_->content(bytes);
+    if (transaction_->take_header_event()) {
+        environment_->resolver.prefetch(transaction_->verifier().questions());
+    }
+}
+
+void Session::note_refused(const protocol::Refused& refused) { log_refusal(refused.reply); }
+
+policy::Circumstances Session::circumstances() const {
+    policy::Circumstances circumstances;
+    circumstances.client = client_;
+    circumstances.helo = dialogue_.helo();
+    circumstances.reverse_path = transaction_->sender().reverse_path.text();
+    circumstances.recipients = transaction_->recipient_texts();
+    circumstances.today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+    return circumstances;
+}
+
+awaitable<policy::Judgement> Session::verify() {
+    auth::Verification verification;
+    auth::DnsFacts facts = environment_->resolver.facts();
+    const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) {
+        verification = transaction_->verifier().evaluate(known);
+    };
+    const Deadline deadline = Clock::now() + settings_.limits.dns_timeout;
+    co_await settle(environment_->resolver, deadline, facts, evaluate);
+    co_return policy::judge(std::move(verification), circumstances(), transaction_->header(), settings_,
+                            transaction_->id());
+}
+
+// The one late answer: judged at the end, handed over before the client hears of it.
+awaitable<Reply> Session::verdict() {
+    content_deadline_ = Deadline::max();
+    transport_.set_deadline(Deadline::max());  // nothing is waited for from the client meanwhile
+    transaction_->end_of_content();
+    if (const auto& refusal = transaction_->refusal()) {
+        log_refusal(*refusal);
+        if (!transaction_->body().problem().empty()) {
+            LogLine line("buffer");
+            log_error(line.add("id", transaction_->id()).add("why", transaction_->body().problem()));
+        }
+        co_return *refusal;
+    }
+    if (protocol::hops(transaction_->header()) > settings_.limits.hops) {
+        log_refusal(reply::kMailLoop);
+        co_return reply::kMailLoop;
+    }
+    const policy::Judgement judgement = co_await verify();
+    Reply answer = as_reply(judgement.decision.reply);
+    std::string downstream;
+    if (judgement.is_relayed()) {
+        answer = co_await hand_over(judgement);
+        downstream = answer.text();
+    }
+    log_message(judgement, answer, downstream);
+    co_return answer;
+}
+
+awaitable<Reply> Session::hand_over(const policy::Judgement& judgement) {
+    Outgoing message{judgement.authentication_results + judgement.quarantine_field +
+                         received_field(judgement.verification),
+                     transaction_->header(), judgement.removed, transaction_->has_body(), transaction_->body()};
+    const Reply answer = co_await transaction_->delivery().deliver(message);
+    if (!answer.is_positive()) co_return answer;
+    Reply ours = answer;
+    ours.lines = {"Delivered, ref " + transaction_->id()};
+    co_return ours;
+}
+
+std::string Session::received_field(const auth::Verification& verification) const {
+    protocol::Trace trace;
+    trace.helo = dialogue_.helo();
+    const auto& iprev = verification.iprev;
+    const std::string& reverse = iprev.names.empty() ? iprev.claimed : iprev.names.front();
+    trace.reverse_name = protocol::Domain::parse(reverse);
+    trace.client = client_;
+    trace.hostname = settings_.hostname;
+    trace.with = protocol::with_protocol({dialogue_.is_extended(), dialogue_.is_tls(), dialogue_.uses_smtputf8()});
+    trace.tls_cipher = transport_.tls_cipher();
+    trace.id = transaction_->id();
+    if (transaction_->recipients().size() == 1) trace.recipient = transaction_->recipients().front().text();
+    trace.time = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+    return protocol::received_field(trace);
+}
+
+void Session::log_message(const policy::Judgement& judgement, const Reply& reply, const std::string& downstream) const {
+    const auto& [iprev, helo, mail_from, dkim, arc, dmarc] = judgement.verification;
+    const auto& decision = judgement.decision;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transaction_->began());
+    LogLine line("message");
+    line.add("id", transaction_->id())
+        .add("client", client_.text())
+        .add("rdns", iprev.names.empty() ? "unknown" : iprev.names.front())
+        .add("helo", dialogue_.helo())
+        .add("from", "<" + transaction_->sender().reverse_path.text() + ">")
+        .add("to", "<" + joined(transaction_->recipient_texts()) + ">")
+        .add("size", transaction_->size())
+        .add("tls", transport_.is_tls() ? transport_.tls_cipher() : "none")
+        .add("author", domain_text(dmarc.author_domain))
+        .add("spf", name(mail_from.result))
+        .add("spf_helo", name(helo.result))
+        .add("dkim", dkim_summary(dkim))
+        .add("dmarc", name(dmarc.result))
+        .add("policy", name(dmarc.policy))
+        .add("action", policy::name(decision.action))
+        .maybe("observed", decision.unobserved == decision.action ? "" : policy::name(decision.unobserved))
+        .maybe("override", decision.overridden == policy::Override::none ? "" : policy::name(decision.overridden))
+        .maybe("evidence", joined(judgement.evidence.texts()))
+        .add("why", decision.why)
+        .add("reply", reply.text())
+        .add("ms", static_cast<std::uint64_t>(took.count()));
+    if (!downstream.empty()) line.add("downstream", transaction_->delivery_name());
+    log_info(line);
+}
+
+void Session::log_refusal(const Reply& reply) const {
+    LogLine line("refused");
+    line.maybe("id", transaction_ ? transaction_->id() : "").add("client", client_.text()).add("helo", dialogue_.helo());
+    if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
+    log_info(line.add("reply", reply.text()));
+}
+
+}  // namespace gatepost::gateway

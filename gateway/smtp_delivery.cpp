@@ -1,0 +1,161 @@
+#include "gateway/smtp_delivery.h"
+
+#include "gateway/log.h"
+#include "protocol/ascii.h"
+#include "protocol/mail_data.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using protocol::ClientAction;
+using protocol::ClientDone;
+using protocol::ClientFailed;
+using protocol::Reply;
+namespace reply = protocol::reply;
+
+constexpr std::size_t kGather = 64;             // buffers written in one call
+constexpr std::size_t kGatherOctets = 256 * 1024;
+constexpr std::size_t kMaxText = 400;
+
+}  // namespace
+
+Reply as_ours(const Reply& theirs) {
+    const int family = theirs.code / 100;
+    if (family != 2 && family != 4 && family != 5) return reply::kDownstreamDown;
+    Reply ours{theirs.code, theirs.enhanced, {}};
+    if (theirs.code == 421) ours.code = 451;
+    const bool fits = ours.enhanced.size() > 1 && ours.enhanced[0] == static_cast<char>('0' + family);
+    if (!fits) ours.enhanced = std::string(1, static_cast<char>('0' + family)) + ".0.0";
+    for (const auto& line : theirs.lines) {
+        if (ours.lines.size() < 8) ours.lines.push_back(protocol::escaped(line, kMaxText));
+    }
+    if (ours.lines.empty()) ours.lines.push_back("Answer of the mail server");
+    return ours;
+}
+
+SmtpDelivery::~SmtpDelivery() {
+    if (!connection_ || is_lost_) return;
+    connection_->needs_reset = true;
+    relay_.keep(std::move(connection_));
+}
+
+std::optional<Reply> SmtpDelivery::mismatch() const {
+    const auto& can = connection_->dialogue.capabilities();
+    if (sender_.smtputf8 && !can.smtputf8) {
+        return Reply{553, "5.6.7", {"The mail server here takes no internationalized addresses"}};
+    }
+    if (sender_.body_8bit && !can.eight_bit_mime) return reply::kConversionNeeded;
+    if (can.max_size > 0 && sender_.declared_size > can.max_size) return reply::kTooLarge;
+    return {};
+}
+
+std::string SmtpDelivery::parameters() const {
+    const auto& can = connection_->dialogue.capabilities();
+    std::string text;
+    if (sender_.declared_size > 0 && can.size) text += " SIZE=" + std::to_string(sender_.declared_size);
+    if (sender_.body_8bit) text += " BODY=8BITMIME";
+    if (sender_.smtputf8) text += " SMTPUTF8";
+    return text.empty() ? text : text.substr(1);
+}
+
+// One try. `is_broken`: the connection failed before the downstream said anything about this transaction.
+awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_broken) {
+    auto& dialogue = connection_->dialogue;
+    dialogue.recipient(forward_path.text());
+    ClientAction action = co_await relay_.finish_request(*connection_);
+    if (const auto* done = std::get_if<ClientDone>(&action)) co_return as_ours(done->reply);
+    const auto& failed = std::get<ClientFailed>(action);
+    LogLine line("downstream");
+    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", failed.why));
+    is_broken = true;
+    co_return reply::kDownstreamDown;
+}
+
+awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path) {
+    if (is_lost_) co_return reply::kDownstreamDown;
+    bool is_new = false;
+    // A kept connection may have been closed by the server a moment ago: then once more on a new one.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (!connection_) {
+            if (attempt == 0) connection_ = co_await relay_.take_kept();
+            std::string why;
+            if (!connection_) {
+                connection_ = co_await relay_.connect(why);
+                is_new = true;
+            }
+            if (!connection_) co_return reply::kDownstreamDown;
+            server_ = connection_->server;
+            if (auto refusal = mismatch()) co_return *refusal;
+            connection_->dialogue.begin(sender_.reverse_path.text(), parameters());
+        }
+        bool is_broken = false;
+        Reply answer = co_await ask(forward_path, is_broken);
+        if (answer.is_positive()) ++accepted_;
+        if (!is_broken) co_return answer;
+        connection_.reset();
+        if (accepted_ > 0) {
+            is_lost_ = true;  // the recipients accepted so far are gone with the connection
+            break;
+        }
+        if (is_new) break;
+    }
+    co_return reply::kDownstreamDown;
+}
+
+awaitable<bool> SmtpDelivery::write_content(Outgoing& message) {
+    OutgoingReader reader(message);
+    protocol::DotStuffer stuffer;
+    std::vector<asio::const_buffer> buffers;
+    auto& transport = connection_->transport;
+    for (std::string_view portion = reader.next(); !portion.empty(); portion = reader.next()) {
+        std::size_t octets = 0;
+        while (!portion.empty()) {
+            const std::string_view piece = stuffer.next(portion);
+            buffers.emplace_back(piece.data(), piece.size());
+            octets += piece.size();
+            const bool is_full = buffers.size() == kGather || octets >= kGatherOctets || portion.empty();
+            if (!is_full) continue;
+            transport.set_deadline(Clock::now() + relay_.settings().limits.downstream_timeout);
+            const bool written = co_await transport.write(buffers);
+            if (!written) co_return false;
+            buffers.clear();
+            octets = 0;
+        }
+    }
+    // Without its final dot the downstream drops what it got so far.
+    if (reader.failed()) co_return false;
+    const bool ended = co_await transport.write(stuffer.end());
+    co_return ended;
+}
+
+awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
+    if (!connection_ || is_lost_ || accepted_ == 0) co_return reply::kDownstreamDown;
+    connection_->dialogue.data();
+    ClientAction begun = co_await relay_.finish_request(*connection_);
+    const auto* go = std::get_if<ClientDone>(&begun);
+    if (go && !go->reply.is_intermediate()) co_return as_ours(go->reply);
+    bool written = false;
+    if (go) written = co_await write_content(message);
+    if (!written) {
+        LogLine line("downstream");
+        log_warning(line.add("server", connection_->server).add("at", "DATA").add("why", "connection lost"));
+        is_lost_ = true;
+        connection_.reset();
+        co_return reply::kDownstreamDown;
+    }
+    connection_->dialogue.end_of_content();
+    ClientAction ended = co_await relay_.finish_request(*connection_);
+    if (const auto* done = std::get_if<ClientDone>(&ended)) {
+        Reply answer = as_ours(done->reply);
+        relay_.keep(std::move(connection_));
+        co_return answer;
+    }
+    // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC 1047).
+    const auto& failed = std::get<ClientFailed>(ended);
+    LogLine line("downstream");
+    log_warning(line.add("server", connection_->server).add("at", "final dot").add("why", failed.why));
+    connection_.reset();
+    co_return reply::kDownstreamTimeout;
+}
+
+}  // namespace gatepost::gateway

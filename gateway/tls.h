@@ -1,0 +1,39 @@
+// TLS contexts made from the settings: all certificates are loaded and checked before any of them is used.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "gateway/asio.h"
+#include "protocol/result.h"
+
+namespace gatepost::gateway {
+
+// The server's side: one context for each certificate, chosen by SNI. TLS 1.2 and 1.3, the cipher suites of
+// Mozilla's "intermediate" profile, session tickets, no renegotiation.
+class TlsServer {
+  public:
+    // Fails with what is wrong and where: unreadable, not PEM, a key that does not fit.
+    static protocol::Result<std::shared_ptr<TlsServer>> make(const std::vector<config::TlsIdentity>& identities,
+                                                             const std::string& config_file);
+    // What a session starts with; the handshake changes to another one when the client asks for its name.
+    asio::ssl::context& context() { return *contexts_.front(); }
+    // Days until the first of the certificates expires; negative if one has.
+    int days_left() const;
+
+  private:
+    void learn_names(asio::ssl::context& context);
+    SSL_CTX* find(const std::string& name) const;
+    static int choose(SSL* ssl, int* alert, void* self);
+
+    std::vector<std::unique_ptr<asio::ssl::context>> contexts_;
+    std::map<std::string, SSL_CTX*> by_name_;  // lower case; "*.example.org" as it stands in the certificate
+};
+
+// The client's side, towards the downstream.
+asio::ssl::context make_client_tls(config::DownstreamTls mode);
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,135 @@
+#include "gateway/transport.h"
+
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include "protocol/ip_address.h"
+
+namespace gatepost::gateway {
+
+// Outlives the transport by the one callback that may already be on its way.
+struct Transport::Watch : std::enable_shared_from_this<Watch> {
+    explicit Watch(tcp::socket& watched) : socket(&watched), timer(watched.get_executor(), Deadline::max()) {}
+
+    void set(Deadline next) {
+        deadline = next;
+        has_passed = false;
+        // A later deadline is noticed when the timer fires: re-arming it for each read would cost more.
+        if (!is_armed || next < timer.expiry()) arm();
+    }
+    void arm() {
+        is_armed = true;
+        timer.expires_at(deadline);
+        timer.async_wait([self = shared_from_this()](ErrorCode error) {
+            if (error || !self->socket) return;
+            self->is_armed = false;
+            if (Clock::now() < self->deadline) return self->arm();
+            self->has_passed = true;
+            ErrorCode ignored;
+            self->socket->cancel(ignored);
+        });
+    }
+
+    tcp::socket* socket;
+    asio::steady_timer timer;
+    Deadline deadline = Deadline::max();
+    bool is_armed = false;
+    bool has_passed = false;
+};
+
+Transport::Transport(tcp::socket socket) : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
+    ErrorCode ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+}
+
+Transport::~Transport() {
+    watch_->socket = nullptr;
+    watch_->timer.cancel();
+}
+
+void Transport::set_deadline(Deadline deadline) { watch_->set(deadline); }
+
+bool Transport::timed_out() const { return watch_->has_passed; }
+
+awaitable<std::size_t> Transport::read_some(std::span<char> into) {
+    if (timed_out() || is_woken_) co_return 0;
+    const auto buffer = asio::buffer(into.data(), into.size());
+    if (tls_) {
+        auto [error, size] = co_await tls_->async_read_some(buffer, no_throw);
+        co_return error ? 0 : size;
+    }
+    auto [error, size] = co_await socket_.async_read_some(buffer, no_throw);
+    co_return error ? 0 : size;
+}
+
+awaitable<bool> Transport::write(std::string_view bytes) {
+    const std::vector<asio::const_buffer> buffers{asio::buffer(bytes.data(), bytes.size())};
+    const bool written = co_await write(buffers);
+    co_return written;
+}
+
+awaitable<bool> Transport::write(const std::vector<asio::const_buffer>& buffers) {
+    if (timed_out()) co_return false;
+    if (tls_) {
+        auto [error, size] = co_await asio::async_write(*tls_, buffers, no_throw);
+        co_return !error;
+    }
+    auto [error, size] = co_await asio::async_write(socket_, buffers, no_throw);
+    co_return !error;
+}
+
+awaitable<bool> Transport::accept_tls(asio::ssl::context& context) {
+    tls_ = std::make_unique<Tls>(socket_, context);
+    auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, no_throw);
+    co_return !error;
+}
+
+awaitable<bool> Transport::start_tls(asio::ssl::context& context, const std::string& name) {
+    tls_ = std::make_unique<Tls>(socket_, context);
+    SSL* ssl = tls_->native_handle();
+    if (protocol::IpAddress::parse(name)) {
+        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str());
+    } else {
+        SSL_set_tlsext_host_name(ssl, name.c_str());  // never an address (RFC 6066 section 3)
+        SSL_set1_host(ssl, name.c_str());
+    }
+    auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, no_throw);
+    co_return !error;
+}
+
+awaitable<void> Transport::close() {
+    if (tls_ && socket_.is_open() && !timed_out()) {
+        set_deadline(std::min(watch_->deadline, Clock::now() + std::chrono::seconds(2)));
+        co_await tls_->async_shutdown(no_throw);
+    }
+    close_now();
+}
+
+void Transport::close_now() {
+    ErrorCode ignored;
+    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+}
+
+void Transport::wake() {
+    is_woken_ = true;
+    ErrorCode ignored;
+    socket_.cancel(ignored);
+}
+
+bool Transport::take_wake() { return std::exchange(is_woken_, false); }
+
+std::string Transport::tls_cipher() const {
+    if (!tls_) return {};
+    const SSL* ssl = tls_->native_handle();
+    return std::string(SSL_get_version(ssl)) + " " + SSL_get_cipher_name(ssl);
+}
+
+bool Transport::looks_alive() {
+    if (!socket_.is_open()) return false;
+    char octet = 0;
+    const auto got = ::recv(socket_.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace gatepost::gateway

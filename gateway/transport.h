@@ -1,0 +1,54 @@
+// A byte stream to a peer, plain or TLS, that never throws and never waits past its deadline. The deadline is a point
+// in time, watched by one timer; when it passes, what is being waited for ends and times_out() is true.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/asio.h"
+
+namespace gatepost::gateway {
+
+class Transport {
+  public:
+    explicit Transport(tcp::socket socket);
+    ~Transport();
+    Transport(const Transport&) = delete;
+
+    void set_deadline(Deadline deadline);
+    bool timed_out() const;
+
+    // Octets read; 0 when the peer is gone, the time is up, or somebody called wake().
+    awaitable<std::size_t> read_some(std::span<char> into);
+    awaitable<bool> write(std::string_view bytes);
+    awaitable<bool> write(const std::vector<asio::const_buffer>& buffers);
+    // The handshake as server or client; `name` is sent as SNI and, if the context verifies, checked.
+    awaitable<bool> accept_tls(asio::ssl::context& context);
+    awaitable<bool> start_tls(asio::ssl::context& context, const std::string& name);
+    // Says goodbye in TLS if there is some time left for it, and closes.
+    awaitable<void> close();
+    void close_now();
+
+    // Ends a read that is waiting, from outside.
+    void wake();
+    bool take_wake();
+    bool is_tls() const { return tls_ != nullptr; }
+    std::string tls_cipher() const;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    // Nothing to read and not closed by the peer, as far as the kernel knows; for kept connections.
+    bool looks_alive();
+    tcp::socket& socket() { return socket_; }
+
+  private:
+    struct Watch;
+    using Tls = asio::ssl::stream<tcp::socket&>;
+
+    tcp::socket socket_;
+    std::unique_ptr<Tls> tls_;
+    std::shared_ptr<Watch> watch_;
+    bool is_woken_ = false;
+};
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,148 @@
+#include "gateway/worker.h"
+
+#include <sys/socket.h>
+
+#include "gateway/log.h"
+#include "gateway/session.h"
+
+namespace gatepost::gateway {
+namespace {
+
+namespace reply = protocol::reply;
+
+// Without descriptors, accept() fails at once and again: wait instead of spinning, sessions that end make room.
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
+
+tcp protocol_of(int socket) {
+    int domain = AF_INET6;
+    socklen_t size = sizeof domain;
+    ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return domain == AF_INET ? tcp::v4() : tcp::v6();
+}
+
+protocol::IpAddress ip_of(const tcp::endpoint& endpoint) {
+    return protocol::IpAddress::parse(endpoint.address().to_string()).value_or(protocol::IpAddress());
+}
+
+std::optional<protocol::Reply> refusal_for(Admission::Verdict verdict) {
+    switch (verdict) {
+        case Admission::Verdict::welcome: return {};
+        case Admission::Verdict::too_many: return reply::kTooManySessions;
+        case Admission::Verdict::too_many_of_client: break;
+    }
+    return reply::kTooManySessionsOfClient;
+}
+
+void report(std::exception_ptr exception) {
+    if (!exception) return;
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        LogLine line("bug");
+        log_error(line.add("what", error.what()));
+    }
+}
+
+}  // namespace
+
+Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapshot, Admission& admission,
+               asio::thread_pool& disk)
+    : admission_(admission), work_(asio::make_work_guard(context_)), disk_(disk),
+      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))) {
+    for (const int socket : sockets) {
+        acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
+    }
+}
+
+Worker::~Worker() = default;
+
+void Worker::start() {
+    for (const auto& acceptor : acceptors_) asio::co_spawn(context_, accept(*acceptor), report);
+    thread_ = std::thread([this] {
+        for (;;) {
+            try {
+                context_.run();
+                return;
+            } catch (const std::exception& error) {  // memory shortage in a callback costs that one event
+                LogLine line("bug");
+                log_error(line.add("what", error.what()));
+            }
+        }
+    });
+}
+
+awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
+    asio::steady_timer pause(context_);
+    while (!is_draining_) {
+        auto [error, socket] = co_await acceptor.async_accept(no_throw);
+        if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space || error == asio::error::no_memory) {
+            LogLine line("accept");
+            log_error(line.add("why", error.message()).add("remedy", "raise LimitNOFILE= or lower limits.sessions"));
+            pause.expires_after(kPauseWithoutDescriptors);
+            co_await pause.async_wait(no_throw);
+            continue;
+        }
+        if (error == asio::error::operation_aborted) break;
+        if (error) continue;  // the client was gone before we took it
+        ErrorCode gone;
+        const protocol::IpAddress client = ip_of(socket.remote_endpoint(gone));
+        if (!gone) asio::co_spawn(context_, run_session(std::move(socket), client), report);
+    }
+}
+
+awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client) {
+    const std::shared_ptr<Environment> environment = environment_;
+    struct Presence {  // leaves whatever happens
+        Worker& worker;
+        const protocol::IpAddress client;
+        std::list<Session*>::iterator place;
+        ~Presence() {
+            worker.sessions_.erase(place);
+            --worker.session_count_;
+            worker.admission_.leave(client);
+        }
+    };
+    const auto verdict = admission_.enter(client, environment->settings.limits);
+    ++session_count_;
+    const Presence presence{*this, client, sessions_.insert(sessions_.end(), nullptr)};
+    Session session(environment, std::move(socket), client);
+    *presence.place = &session;
+    std::optional<protocol::Reply> refusal = refusal_for(verdict);
+    if (is_draining_) refusal = reply::kShuttingDown;
+    co_await session.serve(std::move(refusal));
+}
+
+void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_, [this, snapshot = std::move(snapshot)] {
+        environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+    });
+}
+
+void Worker::drain() {
+    asio::post(context_, [this] {
+        is_draining_ = true;
+        for (const auto& acceptor : acceptors_) {
+            ErrorCode ignored;
+            acceptor->close(ignored);
+        }
+        for (Session* session : sessions_) {
+            if (session) session->shut_down();
+        }
+    });
+}
+
+void Worker::stop() {
+    context_.stop();
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::take_sign_of_life() {
+    const bool was_alive = is_alive_.exchange(false);
+    asio::post(context_, [this] { is_alive_ = true; });
+    return was_alive;
+}
+
+}  // namespace gatepost::gateway

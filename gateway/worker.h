@@ -1,0 +1,56 @@
+// One thread with its own io_context, listening sockets, resolver and relay. Workers share nothing on the way of a
+// message.
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <list>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gateway/admission.h"
+#include "gateway/environment.h"
+
+namespace gatepost::gateway {
+
+class Session;
+
+class Worker {
+  public:
+    // `sockets`: listening, owned by the worker from now on.
+    Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapshot, Admission& admission,
+           asio::thread_pool& disk);
+    ~Worker();
+
+    void start();
+    // From any thread: new sessions use the new snapshot, running ones keep theirs.
+    void use(std::shared_ptr<const Snapshot> snapshot);
+    // From any thread: accepts no more, idle clients get 421, running transactions go on.
+    void drain();
+    void stop();
+    void join();
+    std::size_t sessions() const { return session_count_; }
+    // Whether the thread has come round since the last call; for the watchdog.
+    bool take_sign_of_life();
+
+  private:
+    awaitable<void> accept(tcp::acceptor& acceptor);
+    awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client);
+
+    // Sessions that are cut off end with the context, and leave these behind them: so these come first.
+    Admission& admission_;
+    std::list<Session*> sessions_;
+    std::atomic<std::size_t> session_count_{0};
+    asio::io_context context_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    asio::thread_pool& disk_;
+    std::shared_ptr<Environment> environment_;
+    std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
+    std::atomic<bool> is_alive_{true};
+    bool is_draining_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gatepost::gateway
