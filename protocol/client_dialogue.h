@@ -68,7 +68,9 @@ class ClientDialogue {
     // If MAIL was refused, its reply is the answer to every recipient.
     void recipient(std::string_view forward_path);
     void data();  // on 354 the content is to be written, dot-stuffed, with its final dot (DotStuffer)
-    void end_of_content();  // waits for the reply to the final dot
+    // To be called before the octets with the final dot are written: from then on a failure leaves the
+    // outcome unknown. next() then waits for the reply.
+    void end_of_content();
     void reset();
     void quit();
 
@@ -103,17 +105,20 @@ class ClientDialogue {
     };
 
     void request(Step step, std::string_view command);
-    ClientAction read_reply();
-    ClientAction take(Reply reply);
-    std::optional<ClientAction> take_hello(const Reply& reply);
-    ClientAction take_mail(Reply reply);
-    ClientAction take_recipient(Reply reply);
-    ClientAction done(Reply reply);
+    std::optional<ClientAction> read_reply();  // nothing: go on
+    std::optional<ClientAction> take(const Reply& reply);
+    std::optional<ClientAction> take_greeting(const Reply& reply);
+    std::optional<ClientAction> take_starttls(const Reply& reply);
+    std::optional<ClientAction> take_mail(const Reply& reply);
+    std::optional<ClientAction> take_recipient(const Reply& reply);
+    void say_hello(std::string_view verb, Step step);
+    ClientAction done(const Reply& reply);
     ClientAction fail(std::string why);
     void send(std::string_view command);
 
     ClientSettings settings_;
     Capabilities capabilities_;
+    Reply hello_;  // before STARTTLS
     Step step_ = Step::idle;
     ReplyParser parser_;
     std::unique_ptr<char[]> buffer_;

@@ -95,8 +95,8 @@ class Dialogue {
     void out_of_time();
     // 421 4.3.2 as soon as no transaction is running.
     void shut_down();
-    // Instead of the greeting: 421 and close, or 554, after which everything but QUIT gets 503 (RFC 5321
-    // section 3.1).
+    // Before the first next(). Instead of the greeting: 421 and close, or 554, after which everything but
+    // QUIT gets 503 (RFC 5321 section 3.1).
     void refuse_session(const Reply& reply);
     // From now on, for instance when the downstream server turns out to offer less.
     void use(DialogueSettings settings);
@@ -112,41 +112,46 @@ class Dialogue {
     std::size_t commands() const { return commands_; }
 
   private:
-    enum class State { greeting, commands, judging, content, beginning_tls, closing, closed };
+    enum class State { greeting, commands, judging, content, beginning_tls, closing };
     enum class Question { helo, mail, recipient, data, message };
-    struct Input {  // [begin, end) of the buffer is unread; [begin, scanned) holds no LF
+    struct Input {  // [begin, end) of the buffer is unread
         std::unique_ptr<char[]> bytes;
-        std::size_t capacity = 0, begin = 0, end = 0, scanned = 0;
+        std::size_t capacity = 0, begin = 0, end = 0;
+        std::size_t scanned = 0;  // so many of the unread hold no LF
+        bool was_filled = false;
         std::string_view unread() const { return {bytes.get() + begin, end - begin}; }
     };
 
     using Step = std::optional<Action>;  // nothing: go on with the next
-    Step greet();
+    Step advance();
+    Action flush_or(Action action);
+    Action greet();
     Step read_command();
     Step read_content();
     Step end_content();
-    Action flush_or(Action action);
-    Step skip_long_line(std::string_view bytes);
+    Step wait_for_line_end(std::string_view bytes);
+    Step take_line(std::string_view line);
+    void close(std::string_view why);
+    void close_with(const FixedReply& reply, std::string_view why);
+    void resize_input(std::size_t capacity);
 
+    // In dialogue_commands.cpp.
     Step obey(const Command& command);
+    Step obey_without_argument(const Command& command);
     Step hello(const Command& command);
     Step mail(std::string_view argument);
     Step rcpt(std::string_view argument);
-    Step data(std::string_view argument);
-    Step starttls(std::string_view argument);
+    Step data();
+    void starttls();
+    Step say(const Reply& reply);
     Step ask(Question question, Action action);
-
-    void say(const FixedReply& reply);
-    void say(const Reply& reply);
-    void count(int code);
-    Step close_with(const FixedReply& reply, std::string_view why);
-    void close(std::string_view why);
-    void forget();
-    void say_hello();
     void answer_helo(const Reply& reply);
+    void answer_mail(const Reply& reply);
     void answer_recipient(const Reply& reply);
+    void answer_data(const Reply& reply);
     void answer_message(const Reply& reply);
-    void resize_input(std::size_t capacity);
+    void say_hello();
+    void forget();
 
     DialogueSettings settings_;
     State state_ = State::greeting;
@@ -163,7 +168,7 @@ class Dialogue {
     bool in_transaction_ = false;
     bool forget_is_due_ = false;
     bool uses_smtputf8_ = false;
-    std::size_t recipients_ = 0, surplus_recipients_ = 0;
+    std::size_t recipients_ = 0;
     std::size_t errors_ = 0, commands_ = 0;
     std::size_t skipped_ = 0;  // octets of an overlong command line
     DataDecoder decoder_{0};

@@ -65,7 +65,7 @@ inline constexpr FixedReply kNoArgument{501, "5.5.4", "No argument allowed"};
 inline constexpr FixedReply kBadParameter{501, "5.5.4", "Malformed parameter"};
 inline constexpr FixedReply kDuplicateParameter{501, "5.5.4", "Parameter given twice"};
 inline constexpr FixedReply kUnknownParameter{555, "5.5.4", "Parameter not supported"};
-inline constexpr FixedReply kBadHelo{501, "5.5.4", "Give your host name"};
+inline constexpr FixedReply kBadHelo{501, "", "Give your host name"};
 inline constexpr FixedReply kBadSender{501, "5.1.7", "Bad sender address syntax"};
 inline constexpr FixedReply kBadRecipient{501, "5.1.3", "Bad recipient address syntax"};
 inline constexpr FixedReply kUtf8Sender{550, "5.6.7", "Non-ASCII sender address needs SMTPUTF8"};
