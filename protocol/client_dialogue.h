@@ -1,0 +1,136 @@
+// The client's side of SMTP as a value, for the relay: a request is made, `next()` says what to do until it
+// is done or failed (RFC 5321, 2920, 3207).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/reply.h"
+
+namespace gatepost::protocol {
+
+// What the server said in its EHLO reply; after STARTTLS, in the second one.
+struct Capabilities {
+    bool is_extended = false;  // EHLO was understood
+    bool pipelining = false;
+    bool eight_bit_mime = false;
+    bool smtputf8 = false;
+    bool starttls = false;
+    bool enhanced_status_codes = false;
+    bool chunking = false;
+    bool dsn = false;
+    bool requiretls = false;
+    bool xclient = false;
+    bool xforward = false;
+    bool size = false;
+    std::size_t max_size = 0;  // 0: no fixed maximum (RFC 1870 section 4)
+};
+Capabilities parse_capabilities(const Reply& ehlo);
+
+enum class TlsWish { never, if_offered, required };
+
+struct ClientSettings {
+    std::string hostname;  // for EHLO
+    TlsWish tls = TlsWish::never;
+};
+
+struct ClientSend {
+    std::string_view bytes;  // valid until the next call
+};
+struct ClientReceive {};   // read into input_buffer(), then received()
+struct ClientBeginTls {};  // do the handshake, then tls_begun()
+// The request is done, well or not: the server's reply.
+struct ClientDone {
+    Reply reply;
+};
+// The connection is of no more use: it broke, timed out, or the server does not speak SMTP.
+struct ClientFailed {
+    std::string why;
+    // It failed between the final dot and its reply: the message may or may not have been taken (RFC 1047).
+    bool outcome_is_unknown = false;
+};
+using ClientAction = std::variant<ClientSend, ClientReceive, ClientBeginTls, ClientDone, ClientFailed>;
+
+class ClientDialogue {
+  public:
+    explicit ClientDialogue(ClientSettings settings);
+
+    // Requests, one at a time. Done when next() gives ClientDone or ClientFailed.
+    void greet();  // banner, EHLO or HELO, STARTTLS and EHLO again; the reply is the last one
+    // `reverse_path` without angle brackets; `parameters` like "SIZE=1000 BODY=8BITMIME", or empty. Only
+    // noted, and done at once: sent with the first recipient, in one packet where PIPELINING is offered.
+    void begin(std::string_view reverse_path, std::string_view parameters);
+    // If MAIL was refused, its reply is the answer to every recipient.
+    void recipient(std::string_view forward_path);
+    void data();  // on 354 the content is to be written, dot-stuffed, with its final dot (DotStuffer)
+    // To be called before the octets with the final dot are written: from then on a failure leaves the
+    // outcome unknown. next() then waits for the reply.
+    void end_of_content();
+    void reset();
+    void quit();
+
+    ClientAction next();
+
+    std::span<char> input_buffer();
+    void received(std::size_t octets);
+    void tls_begun();
+    void connection_lost();
+    void out_of_time();
+
+    const Capabilities& capabilities() const { return capabilities_; }
+    bool is_tls() const { return is_tls_; }
+    // Whether a further request makes sense: neither failed nor 421 nor QUIT so far.
+    bool is_usable() const { return is_usable_; }
+
+  private:
+    enum class Step {
+        idle,
+        banner,
+        ehlo,
+        helo,
+        starttls,
+        handshake,
+        mail,
+        rcpt,
+        data,
+        content,
+        end,
+        rset,
+        quit
+    };
+
+    void request(Step step, std::string_view command);
+    std::optional<ClientAction> read_reply();  // nothing: go on
+    std::optional<ClientAction> take(const Reply& reply);
+    std::optional<ClientAction> take_greeting(const Reply& reply);
+    std::optional<ClientAction> take_starttls(const Reply& reply);
+    std::optional<ClientAction> take_mail(const Reply& reply);
+    std::optional<ClientAction> take_recipient(const Reply& reply);
+    void say_hello(std::string_view verb, Step step);
+    ClientAction done(const Reply& reply);
+    ClientAction fail(std::string why);
+    void send(std::string_view command);
+
+    ClientSettings settings_;
+    Capabilities capabilities_;
+    Reply hello_;  // before STARTTLS
+    Step step_ = Step::idle;
+    ReplyParser parser_;
+    std::unique_ptr<char[]> buffer_;
+    std::size_t begin_ = 0, end_ = 0;
+    std::string output_, sending_;
+    std::string mail_, rcpt_;            // commands not sent yet
+    std::optional<Reply> mail_refusal_;  // of this transaction
+    std::optional<Reply> ready_;         // done without asking the server
+    std::optional<ClientFailed> failure_;
+    bool rcpt_is_sent_ = false;
+    bool is_tls_ = false;
+    bool is_usable_ = true;
+};
+
+}  // namespace gatepost::protocol

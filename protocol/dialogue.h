@@ -1,0 +1,179 @@
+// The server's side of SMTP as a value: octets and judgements go in, actions come out (RFC 5321, 2920, 3207).
+// It knows no socket, no clock and no policy. `next()` says what to do; when that is done, it is called
+// again.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/address.h"
+#include "protocol/command.h"
+#include "protocol/mail_data.h"
+#include "protocol/reply.h"
+
+namespace gatepost::protocol {
+
+struct DialogueSettings {
+    std::string hostname;                         // ASCII; begins the greeting and the EHLO reply
+    std::size_t message_size = 50 * 1024 * 1024;  // octets
+    std::size_t recipients = 100;                 // of one message; more get 452
+    std::size_t errors = 10;                      // since the last delivered message; more end the session
+    std::size_t commands = 1000;                  // between two delivered messages; more end the session
+    bool offers_tls = false;
+    bool offers_8bitmime = true;
+    bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
+};
+
+// What is to be done. Views are valid until the next call of the Dialogue.
+struct Send {
+    std::string_view bytes;
+};
+// More input is wanted: read into input_buffer(), then received(). All replies have been sent before.
+struct Receive {};
+// The 220 was sent; do the handshake, then tls_begun(). What the client had sent in the clear behind STARTTLS
+// would have closed the connection.
+struct BeginTls {};
+
+// Questions: each wants one answer() before next(). A 421 closes the session after it was sent.
+struct JudgeHelo {
+    std::string name;  // printable ASCII, at most 255 octets, else anything
+    bool is_extended;  // EHLO
+};                     // on 2xx the dialogue writes the reply itself
+struct JudgeMail {
+    Path reverse_path;
+    std::optional<std::size_t> declared_size;
+    bool smtputf8;
+    bool body_8bit;
+};
+struct JudgeRecipient {
+    Path path;
+};
+struct JudgeData {};  // may the content come? 354 or a refusal; the transaction stays open after a refusal
+struct JudgeMessage {
+    std::size_t size;
+};  // the final dot has come and the content has no flaws
+
+struct Content {
+    std::string_view bytes;  // dots unstuffed; contiguous with the piece before
+};
+// The dialogue has itself refused the content, after its true end. What came as Content so far is void.
+// `Forget` follows.
+struct Refused {
+    Reply reply;
+    MailFlaws flaws;
+    std::size_t size;
+};
+// The transaction that began with an accepted MAIL is over, whatever the reason; comes once for each.
+struct Forget {};
+// Everything was sent. `why` is for the log.
+struct Close {
+    std::string_view why;
+};
+
+using Action = std::variant<Send, Receive, BeginTls, JudgeHelo, JudgeMail, JudgeRecipient, JudgeData,
+                            JudgeMessage, Content, Refused, Forget, Close>;
+
+class Dialogue {
+  public:
+    explicit Dialogue(DialogueSettings settings);
+
+    // The first one is the greeting, or Close. After Close it is always Close.
+    Action next();
+    void answer(const Reply& reply);
+
+    // Where to read to, never empty after Receive; and how much has been read.
+    std::span<char> input_buffer();
+    void received(std::size_t octets);
+
+    void tls_begun();
+    void client_gone();
+    void out_of_time();
+    // 421 4.3.2 as soon as no transaction is running.
+    void shut_down();
+    // Before the first next(). Instead of the greeting: 421 and close, or 554, after which everything but
+    // QUIT gets 503 (RFC 5321 section 3.1).
+    void refuse_session(const Reply& reply);
+    // From now on, for instance when the downstream server turns out to offer less.
+    void use(DialogueSettings settings);
+
+    const DialogueSettings& settings() const { return settings_; }
+    bool in_transaction() const { return in_transaction_; }
+    bool is_tls() const { return is_tls_; }
+    bool is_extended() const { return is_extended_; }      // EHLO, not HELO
+    const std::string& helo() const { return helo_; }      // empty before
+    bool uses_smtputf8() const { return uses_smtputf8_; }  // in this transaction
+    std::size_t recipients() const { return recipients_; }
+    std::size_t errors() const { return errors_; }
+    std::size_t commands() const { return commands_; }
+
+  private:
+    enum class State { greeting, commands, judging, content, beginning_tls, closing };
+    enum class Question { helo, mail, recipient, data, message };
+    struct Input {  // [begin, end) of the buffer is unread
+        std::unique_ptr<char[]> bytes;
+        std::size_t capacity = 0, begin = 0, end = 0;
+        std::size_t scanned = 0;  // so many of the unread hold no LF
+        bool was_filled = false;
+        std::string_view unread() const { return {bytes.get() + begin, end - begin}; }
+    };
+
+    using Step = std::optional<Action>;  // nothing: go on with the next
+    Step advance();
+    Action flush_or(Action action);
+    Action greet();
+    Step read_command();
+    Step read_content();
+    Step end_content();
+    Step wait_for_line_end(std::string_view bytes);
+    Step take_line(std::string_view line);
+    void close(std::string_view why);
+    void close_with(const FixedReply& reply, std::string_view why);
+    void resize_input(std::size_t capacity);
+
+    // In dialogue_commands.cpp.
+    Step obey(const Command& command);
+    Step obey_without_argument(const Command& command);
+    Step hello(const Command& command);
+    Step mail(std::string_view argument);
+    Step rcpt(std::string_view argument);
+    Step data();
+    void starttls();
+    Step say(const Reply& reply);
+    Step ask(Question question, Action action);
+    void answer_helo(const Reply& reply);
+    void answer_mail(const Reply& reply);
+    void answer_recipient(const Reply& reply);
+    void answer_data(const Reply& reply);
+    void answer_message(const Reply& reply);
+    void say_hello();
+    void forget();
+
+    DialogueSettings settings_;
+    State state_ = State::greeting;
+    Question question_ = Question::helo;
+    Input input_;
+    std::string output_;
+    std::string sending_;
+
+    std::string helo_, proposed_helo_;
+    bool is_extended_ = false, proposed_extended_ = false;
+    bool is_tls_ = false;
+    bool is_refused_ = false;
+    bool is_shutting_down_ = false;
+    bool in_transaction_ = false;
+    bool forget_is_due_ = false;
+    bool uses_smtputf8_ = false;
+    std::size_t recipients_ = 0;
+    std::size_t errors_ = 0, commands_ = 0;
+    std::size_t skipped_ = 0;  // octets of an overlong command line
+    DataDecoder decoder_{0};
+    std::optional<Reply> session_refusal_;
+    std::string_view why_closed_;
+};
+
+}  // namespace gatepost::protocol

@@ -1,0 +1,214 @@
+// What each command asks for, and what becomes of the answers.
+#include <algorithm>
+#include <stdexcept>
+
+#include "protocol/ascii.h"
+#include "protocol/dialogue.h"
+
+namespace gatepost::protocol {
+namespace {
+
+constexpr std::size_t kMaxHelo = 255;
+
+struct Capability {
+    std::string_view keyword;
+    bool (*is_offered)(const DialogueSettings& settings, bool is_tls);
+};
+
+bool always(const DialogueSettings&, bool) {
+    return true;
+}
+bool with_8bitmime(const DialogueSettings& settings, bool) {
+    return settings.offers_8bitmime;
+}
+bool with_smtputf8(const DialogueSettings& settings, bool) {
+    return settings.offers_8bitmime && settings.offers_smtputf8;
+}
+bool with_tls(const DialogueSettings& settings, bool is_tls) {
+    return settings.offers_tls && !is_tls;
+}
+
+// In the order of the EHLO reply (specs/smtp.md section 2).
+constexpr Capability kCapabilities[] = {
+    {"PIPELINING", always},      {"SIZE", always},       {"8BITMIME", with_8bitmime},
+    {"SMTPUTF8", with_smtputf8}, {"STARTTLS", with_tls}, {"ENHANCEDSTATUSCODES", always},
+};
+
+bool is_host_name_text(std::string_view text) {
+    if (text.empty() || text.size() > kMaxHelo) return false;
+    return std::all_of(text.begin(), text.end(), [](char c) { return !is_control(c) && is_ascii(c); });
+}
+
+// Of the replies that these commands can have; another one would set the client at odds with us.
+Reply sane(const Reply& reply, bool may_go_on) {
+    const bool is_sane =
+        reply.is_temporary() || reply.is_permanent() || (may_go_on ? reply.code == 354 : reply.is_positive());
+    return is_sane ? reply : Reply(reply::kLocalError);
+}
+
+}  // namespace
+
+Dialogue::Step Dialogue::obey(const Command& command) {
+    if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
+    switch (command.verb) {
+        case Verb::helo:
+        case Verb::ehlo: return hello(command);
+        case Verb::mail: return mail(command.argument);
+        case Verb::rcpt: return rcpt(command.argument);
+        case Verb::data:
+        case Verb::rset:
+        case Verb::quit:
+        case Verb::starttls:
+            return command.argument.empty() ? obey_without_argument(command) : say(reply::kNoArgument);
+        case Verb::noop: return say(reply::kOk);
+        case Verb::help: return say(reply::kHelp);
+        case Verb::vrfy: return say(command.argument.empty() ? reply::kSyntax : reply::kCannotVerify);
+        case Verb::bdat:  // not offered; its octets would be run as commands
+            close_with(reply::kNotImplemented, "BDAT was not offered");
+            return {};
+        case Verb::foreign: close_with(reply::kNotMail, "another protocol"); return {};
+        case Verb::not_implemented: return say(reply::kNotImplemented);
+        case Verb::unknown: break;
+    }
+    return say(reply::kUnknownCommand);
+}
+
+Dialogue::Step Dialogue::obey_without_argument(const Command& command) {
+    switch (command.verb) {
+        case Verb::data: return data();
+        case Verb::rset: forget(); return say(reply::kOk);
+        case Verb::starttls: starttls(); return {};
+        default: close_with(reply::kBye, "quit"); return {};
+    }
+}
+
+Dialogue::Step Dialogue::hello(const Command& command) {
+    if (!is_host_name_text(command.argument)) return say(reply::kBadHelo);
+    proposed_helo_ = command.argument;
+    proposed_extended_ = command.verb == Verb::ehlo;
+    return ask(Question::helo, JudgeHelo{proposed_helo_, proposed_extended_});
+}
+
+Dialogue::Step Dialogue::mail(std::string_view argument) {
+    if (helo_.empty()) return say(reply::kSayHelloFirst);
+    if (in_transaction_) return say(reply::kNestedMail);
+    auto parsed = parse_mail(argument, {settings_.offers_8bitmime, with_smtputf8(settings_, is_tls_)});
+    if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
+    auto& command = std::get<MailCommand>(parsed);
+    if (command.declared_size > settings_.message_size) return say(reply::kTooLarge);
+    uses_smtputf8_ = command.smtputf8;
+    return ask(Question::mail, JudgeMail{std::move(command.reverse_path), command.declared_size,
+                                         command.smtputf8, command.body_8bit});
+}
+
+Dialogue::Step Dialogue::rcpt(std::string_view argument) {
+    if (!in_transaction_) return say(reply::kMailFirst);
+    auto parsed = parse_rcpt(argument, uses_smtputf8_);
+    if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
+    if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
+    return ask(Question::recipient, JudgeRecipient{std::move(std::get<Path>(parsed))});
+}
+
+Dialogue::Step Dialogue::data() {
+    if (!in_transaction_) return say(reply::kMailFirst);
+    if (recipients_ == 0) return say(reply::kNoRecipients);
+    return ask(Question::data, JudgeData{});
+}
+
+// What came in the clear behind STARTTLS would otherwise run as if it had come encrypted (CVE-2011-0411).
+void Dialogue::starttls() {
+    if (is_tls_) return void(say(reply::kAlreadyTls));
+    if (!settings_.offers_tls) return void(say(reply::kTlsUnavailable));
+    if (!is_extended_) return void(say(reply::kSayHelloFirst));
+    if (!input_.unread().empty()) return close("octets behind STARTTLS in the clear");
+    append_wire(output_, reply::kReadyForTls);
+    forget();
+    state_ = State::beginning_tls;
+}
+
+// The one way for a reply to a command; counts the errors.
+Dialogue::Step Dialogue::say(const Reply& reply) {
+    if (reply.is_permanent() && ++errors_ > settings_.errors) {
+        close_with(reply::kTooManyErrors, "too many errors");
+        return {};
+    }
+    append_wire(output_, reply);
+    if (reply.code == 421) close("refused with 421");
+    return {};
+}
+
+Dialogue::Step Dialogue::ask(Question question, Action action) {
+    question_ = question;
+    state_ = State::judging;
+    return action;
+}
+
+void Dialogue::answer(const Reply& reply) {
+    if (state_ != State::judging) return;  // the session has ended meanwhile
+    state_ = State::commands;
+    const Reply checked = sane(reply, question_ == Question::data);
+    switch (question_) {
+        case Question::helo: return answer_helo(checked);
+        case Question::mail: return answer_mail(checked);
+        case Question::recipient: return answer_recipient(checked);
+        case Question::data: return answer_data(checked);
+        case Question::message: return answer_message(checked);
+    }
+}
+
+// A refused EHLO leaves all as it was (RFC 5321 section 4.1.4).
+void Dialogue::answer_helo(const Reply& reply) {
+    if (!reply.is_positive()) return void(say(Reply{reply.code, "", reply.lines}));  // RFC 2034 section 4
+    forget();
+    helo_ = std::move(proposed_helo_);
+    is_extended_ = proposed_extended_;
+    say_hello();
+}
+
+void Dialogue::say_hello() {
+    Reply reply{250, "", {settings_.hostname}};
+    for (const auto& capability : kCapabilities) {
+        if (!is_extended_ || !capability.is_offered(settings_, is_tls_)) continue;
+        reply.lines.emplace_back(capability.keyword);
+        if (capability.keyword == "SIZE") reply.lines.back() += ' ' + std::to_string(settings_.message_size);
+    }
+    say(reply);
+}
+
+void Dialogue::answer_mail(const Reply& reply) {
+    in_transaction_ = reply.is_positive();
+    uses_smtputf8_ = uses_smtputf8_ && in_transaction_;
+    say(reply);
+}
+
+void Dialogue::answer_recipient(const Reply& reply) {
+    if (reply.is_positive()) ++recipients_;
+    say(reply);
+}
+
+void Dialogue::answer_data(const Reply& reply) {
+    if (reply.is_intermediate()) {
+        state_ = State::content;
+        decoder_ = DataDecoder(settings_.message_size);
+    }
+    say(reply);
+}
+
+// A refused message is no error of the protocol; a delivered one makes up for earlier ones.
+void Dialogue::answer_message(const Reply& reply) {
+    append_wire(output_, reply);
+    forget();
+    commands_ = 0;
+    if (reply.is_positive()) errors_ = 0;
+    if (reply.code == 421) close("refused with 421");
+}
+
+void Dialogue::forget() {
+    if (!in_transaction_) return;
+    in_transaction_ = false;
+    uses_smtputf8_ = false;
+    recipients_ = 0;
+    forget_is_due_ = true;
+}
+
+}  // namespace gatepost::protocol
