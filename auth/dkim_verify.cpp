@@ -1,0 +1,191 @@
+#include "auth/dkim_verify.h"
+
+#include <algorithm>
+
+#include "protocol/ascii.h"
+
+namespace gatepost::auth {
+namespace {
+
+using protocol::Domain;
+
+bool is_related(const std::optional<Domain>& a, const std::optional<Domain>& b) {
+    return a && b && (a->is_or_is_below(*b) || b->is_or_is_below(*a));
+}
+
+DkimOutcome describe(const DkimSignature& tags) {
+    return {.signing_domain = tags.domain,
+            .selector = tags.selector,
+            .algorithm = tags.algorithm,
+            .signature = tags.signature_text};
+}
+
+DkimOutcome conclude(DkimOutcome outcome, DkimResult result, std::string_view why) {
+    outcome.result = result;
+    outcome.why = why;
+    return outcome;
+}
+
+}  // namespace
+
+DkimVerifier::DkimVerifier(const protocol::Header& header, const std::optional<Domain>& author_domain,
+                           const DkimLimits& limits)
+    : header_(header), limits_(limits) {
+    std::vector<Signature> all;
+    for (const auto index : header.find("DKIM-Signature")) {
+        all.push_back({parse_dkim_signature(header[index], index)});
+    }
+    choose(std::move(all), author_domain);
+    for (const auto& signature : signatures_) {
+        if (signature.is_chosen && !signature.tags.flaw) want_body_hash(signature.tags);
+    }
+    if (!body_hashes_.empty()) signed_fields_.emplace(header);
+}
+
+// Usable signatures related to the author domain first, then other usable ones, then the rest. What comes
+// after the first `limits.signatures` is not tried, and after twice as many not even named: a sender may have
+// put in hundreds.
+void DkimVerifier::choose(std::vector<Signature> all, const std::optional<Domain>& author_domain) {
+    const auto rank = [&](const Signature& signature) {
+        if (signature.tags.flaw) return 2;
+        return is_related(signature.tags.domain, author_domain) ? 0 : 1;
+    };
+    std::stable_sort(all.begin(), all.end(),
+                     [&](const Signature& a, const Signature& b) { return rank(a) < rank(b); });
+    if (all.size() > 2 * limits_.signatures) all.resize(2 * limits_.signatures);
+    for (std::size_t i = 0; i < all.size() && i < limits_.signatures; ++i) all[i].is_chosen = true;
+    std::sort(all.begin(), all.end(),
+              [](const Signature& a, const Signature& b) { return a.tags.field < b.tags.field; });
+    signatures_ = std::move(all);
+}
+
+void DkimVerifier::want_body_hash(const DkimSignature& tags) {
+    const auto mode = tags.body_canonicalization;
+    auto it = std::find_if(body_hashes_.begin(), body_hashes_.end(),
+                           [&](const BodyHash& h) { return h.mode() == mode; });
+    if (it == body_hashes_.end()) it = body_hashes_.emplace(it, mode);
+    if (tags.body_length) it->want(*tags.body_length);
+}
+
+const BodyHash& DkimVerifier::body_hash(const DkimSignature& tags) const {
+    return body_hashes_.front().mode() == tags.body_canonicalization ? body_hashes_.front()
+                                                                     : body_hashes_.back();
+}
+
+void DkimVerifier::body(std::string_view chunk) {
+    for (auto& hash : body_hashes_) hash.write(chunk);
+}
+
+void DkimVerifier::end_of_body() {
+    for (auto& hash : body_hashes_) hash.finish();
+}
+
+std::vector<DnsQuestion> DkimVerifier::questions() const {
+    std::vector<DnsQuestion> questions;
+    for (const auto& signature : signatures_) {
+        if (!signature.is_chosen || signature.tags.flaw) continue;
+        questions.push_back({RecordType::txt, signature.tags.key_name()});
+    }
+    std::sort(questions.begin(), questions.end());
+    questions.erase(std::unique(questions.begin(), questions.end()), questions.end());
+    return questions;
+}
+
+std::vector<DkimOutcome> DkimVerifier::verify(DnsFacts& facts, std::int64_t now, DkimKeyCache* cache) {
+    std::vector<DkimOutcome> outcomes;
+    outcomes.reserve(signatures_.size());
+    for (auto& signature : signatures_) outcomes.push_back(evaluate(signature, facts, now, cache));
+    return outcomes;
+}
+
+// What the message alone settles is said without looking at the key, except a wrong body hash: its key tells
+// whether the signer is only testing, and was asked for anyway. But a wrong body hash never waits for a
+// broken name server.
+DkimOutcome DkimVerifier::evaluate(Signature& signature, DnsFacts& facts, std::int64_t now,
+                                   DkimKeyCache* cache) {
+    const auto& tags = signature.tags;
+    auto outcome = describe(tags);
+    if (tags.flaw) return conclude(outcome, tags.flaw->result, tags.flaw->why);
+    if (!signature.is_chosen) return conclude(outcome, DkimResult::policy, "too many signatures");
+    if (tags.expiration && now - limits_.clock_skew > *tags.expiration) {
+        return conclude(outcome, DkimResult::fail, "signature expired");
+    }
+    if (tags.body_length && *tags.body_length > body_hash(tags).length()) {
+        return conclude(outcome, DkimResult::neutral, "l= is longer than the body");
+    }
+    const auto* answer = facts.find(RecordType::txt, tags.key_name());
+    if (!answer) return conclude(outcome, DkimResult::temperror, "key not known yet");
+    if (answer->status != DnsStatus::failed) return try_keys(signature, *answer, cache);
+    if (!has_body_hash(tags)) return conclude(outcome, DkimResult::fail, "body hash mismatch");
+    return conclude(outcome, DkimResult::temperror, "key look-up failed");
+}
+
+DkimOutcome DkimVerifier::try_keys(Signature& signature, const DnsAnswer& answer, DkimKeyCache* cache) {
+    auto outcome = describe(signature.tags);
+    const auto found = candidates(signature.tags, answer, cache);
+    if (found.keys.empty()) return conclude(outcome, DkimResult::permerror, found.why);
+    const bool body_is_sound = has_body_hash(signature.tags);
+    for (const auto& candidate : found.keys) {
+        outcome.key_bits = candidate.key.key->bits();
+        outcome.testing = candidate.key.testing;
+        if (!body_is_sound) return conclude(outcome, DkimResult::fail, "body hash mismatch");
+        if (!is_by(signature, candidate)) continue;
+        const auto why = unacceptable(signature.tags);
+        return conclude(outcome, why.empty() ? DkimResult::pass : DkimResult::policy, why);
+    }
+    return conclude(outcome, DkimResult::fail, "signature mismatch");
+}
+
+// The keys at the name that may have made this signature. Several records there are undefined by the RFC: a
+// stray one must not spoil the good one.
+DkimVerifier::Candidates DkimVerifier::candidates(const DkimSignature& tags, const DnsAnswer& answer,
+                                                  DkimKeyCache* cache) const {
+    Candidates found{.why = "no key"};
+    bool has_reason = false;
+    const auto refuse = [&](std::string_view why) {
+        if (!has_reason) found.why = why;
+        has_reason = true;
+    };
+    for (const auto& text : answer.texts) {
+        if (found.keys.size() == limits_.keys) break;
+        const auto key = cache ? cache->parse(text) : parse_dkim_key(text);
+        if (!key) {
+            refuse(key.problem());
+        } else if (key->key->type() != tags.key_type) {
+            refuse("key is for another algorithm");
+        } else if (key->is_for_domain_alone && tags.identity_domain && tags.identity_domain != tags.domain) {
+            refuse("i= is not d=, as the key demands");
+        } else {
+            found.keys.push_back({text, *key});
+        }
+    }
+    return found;
+}
+
+bool DkimVerifier::has_body_hash(const DkimSignature& tags) const {
+    return body_hash(tags).digest(tags.body_length) == tags.body_hash;
+}
+
+bool DkimVerifier::is_by(Signature& signature, const Candidate& candidate) {
+    if (const auto it = signature.verified.find(candidate.record); it != signature.verified.end())
+        return it->second;
+    const auto& tags = signature.tags;
+    if (!signature.header_hash) {
+        const auto fields = signed_fields_->select(tags.signed_names, tags.field);
+        signature.header_hash = sha256(signed_header(header_, fields, header_[tags.field], tags));
+    }
+    const bool verified = candidate.key.key->verify(*signature.header_hash, tags.signature);
+    signature.verified.emplace(candidate.record, verified);
+    return verified;
+}
+
+// Why a signature that is right still vouches for nothing here. Whoever holds it could append text behind l=,
+// or have the signed text shown as an unseen MIME part (RFC 6376 sections 6.1.1, 8.2).
+std::string_view DkimVerifier::unacceptable(const DkimSignature& tags) const {
+    if (!tags.body_length) return {};
+    if (body_hash(tags).length() > *tags.body_length) return "body is longer than l=";
+    if (!tags.has_signed("content-type")) return "l= without signed Content-Type";
+    return {};
+}
+
+}  // namespace gatepost::auth
