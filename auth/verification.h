@@ -71,6 +71,7 @@ struct DmarcRecord {
     bool testing = false;                 // t=y
     std::vector<std::string> rua, ruf;    // syntactically valid URIs, obsolete size suffix dropped
     std::string fo = "0";
+    bool has_pct_zero = false;  // the historic pct=0; means something only to those who ask for it (specs R-9)
     friend bool operator==(const DmarcRecord&, const DmarcRecord&) = default;
 };
 
