@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "auth/spf.h"
 #include "gateway/environment.h"
 
 namespace gatepost::gateway {

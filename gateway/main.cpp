@@ -1,0 +1,103 @@
+// The command line. Builds every part in sight and hands it on by reference.
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "config/units.h"
+#include "gateway/service.h"
+#include "gateway/snapshot.h"
+#include "gateway/verify_command.h"
+
+namespace {
+
+using namespace gatepost;
+
+constexpr char kDefaultFile[] = "/etc/gatepost/gatepost.yaml";
+
+int report(const gateway::SnapshotResult& result) {
+    for (const auto& problem : result.problems) std::fprintf(stderr, "%s\n", problem.c_str());
+    return result.snapshot ? EX_OK : EX_CONFIG;
+}
+
+int run_serve(const std::string& file) {
+    const auto result = gateway::take_snapshot(file, gateway::Purpose::serving);
+    if (report(result) != EX_OK) return EX_CONFIG;
+    return gateway::serve(result.snapshot, file);
+}
+
+int run_check(const std::string& file) {
+    const auto result = gateway::take_snapshot(file, gateway::Purpose::checking);
+    const int status = report(result);
+    if (status == EX_OK) std::printf("%s: good\n", file.c_str());
+    return status;
+}
+
+// Verifying needs no configuration; one that is named must be good.
+gateway::SnapshotResult snapshot_for_verify(const std::string& file, const std::string& resolver) {
+    config::Settings settings;
+    if (!file.empty()) {
+        const auto result = gateway::take_snapshot(file, gateway::Purpose::verifying);
+        if (!result.snapshot) return result;
+        settings = result.snapshot->settings;
+    } else {
+        settings.hostname = settings.authserv_id = gateway::system_hostname();
+        settings.downstream.servers.emplace_back();
+    }
+    if (!resolver.empty()) settings.dns.servers = {*config::parse_endpoint(resolver, 53)};
+    return gateway::take_snapshot(std::move(settings), gateway::Purpose::verifying);
+}
+
+int run_verify(gateway::VerifyRequest request, const std::string& file, const std::string& resolver) {
+    if (!resolver.empty() && !config::parse_endpoint(resolver, 53)) {
+        std::fprintf(stderr, "gatepost verify: --resolver: '%s' is not ADDRESS:PORT\n", resolver.c_str());
+        return EX_USAGE;
+    }
+    auto result = snapshot_for_verify(file, resolver);
+    if (report(result) != EX_OK) return EX_CONFIG;
+    if (!request.authserv_id.empty()) {
+        auto changed = std::make_shared<gateway::Snapshot>(*result.snapshot);
+        changed->settings.authserv_id = request.authserv_id;
+        result.snapshot = changed;
+    }
+    return gateway::verify(request, result.snapshot);
+}
+
+void add_verify_options(CLI::App& command, gateway::VerifyRequest& request, std::string& resolver) {
+    command.add_option("--resolver", resolver, "DNS server to ask, ADDRESS:PORT (default: configuration, then system)");
+    command.add_option("--now", request.now, "Time of reception, Unix seconds (default: now)");
+    command.add_option("--client-ip", request.client_ip, "Address of the client that sent it")->required();
+    command.add_option("--helo", request.helo, "Name it gave in HELO or EHLO");
+    command.add_option("--mail-from", request.mail_from, "Reverse-path; '' is the null path");
+    command.add_option("--authserv-id", request.authserv_id, "Name in Authentication-Results (default: host name)");
+    command.add_option_function<std::string>(
+               "--format", [&request](const std::string& format) { request.as_json = format == "json"; },
+               "text for people (default), json for scripts")
+        ->check(CLI::IsMember({"json", "text"}));
+    command.add_option("MESSAGE", request.message, "The message: a file, or - for standard input")->required();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"gatepost, the edge MX: verifies SPF, DKIM and DMARC and refuses forged mail inside the SMTP session"};
+    app.set_version_flag("--version", GATEPOST_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    std::string file = kDefaultFile;
+    auto* config_option = app.add_option("-c,--config", file, "Configuration file")->envname("GATEPOST_CONFIG");
+    auto* serve = app.add_subcommand("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again");
+    auto* check = app.add_subcommand("check", "Check the configuration and all that it names; say every problem");
+    auto* verify = app.add_subcommand("verify", "Judge one message from a file as the gateway would");
+    gateway::VerifyRequest request;
+    std::string resolver;
+    add_verify_options(*verify, request, resolver);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+    }
+    if (*serve) return run_serve(file);
+    if (*check) return run_check(file);
+    return run_verify(std::move(request), config_option->count() > 0 ? file : "", resolver);
+}
