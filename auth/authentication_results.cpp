@@ -94,8 +94,10 @@ std::string safe_name(std::string_view text) {
     return address ? "[" + address->text() + "]" : std::string();
 }
 
+// With padding at the end only: anywhere else '=' could make a result of it.
 bool is_base64(std::string_view text) {
-    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/' || c == '='; };
+    text = text.substr(0, text.find_last_not_of('=') + 1);
+    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/'; };
     return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 
