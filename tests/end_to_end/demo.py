@@ -136,7 +136,8 @@ def play(mail, port):
     """Sends it with swaks; gives the lines of the last reply before QUIT."""
     run = subprocess.run(
         [stage.tool("swaks"), "--server", "127.0.0.1", "--port", str(port), "--local-interface", mail.client,
-         "--helo", mail.helo, "--from", mail.sender, "--to", "you@example.org", "--tls-optional", "--timeout", "5s", "--data", "-"],
+         "--helo", mail.helo, "--from", mail.sender, "--to", "you@example.org", "--tls-optional", "--timeout", "5s",
+         "--data", "-"],
         input=mail.message, capture_output=True, text=True, timeout=8)
     reply = []
     for line in run.stdout.splitlines():
