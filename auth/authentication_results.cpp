@@ -36,12 +36,13 @@ std::string quoted(std::string_view text) {
     return out + '"';
 }
 
-// A comment; empty for an empty text. What could end it or open another is left out.
+// A comment; empty for an empty text. What could end it, or look like a result to a careless reader, is left
+// out.
 std::string comment(std::string_view text) {
+    static constexpr std::string_view kSigns = " -.,_/'";
     std::string inner;
     for (char c : text.substr(0, 120)) {
-        if (protocol::is_ascii(c) && !protocol::is_control(c) && c != '(' && c != ')' && c != '\\')
-            inner += c;
+        if (protocol::is_alnum(c) || kSigns.find(c) != std::string_view::npos) inner += c;
     }
     return inner.empty() ? inner : "(" + inner + ")";
 }
@@ -93,8 +94,10 @@ std::string safe_name(std::string_view text) {
     return address ? "[" + address->text() + "]" : std::string();
 }
 
+// With padding at the end only: anywhere else '=' could make a result of it.
 bool is_base64(std::string_view text) {
-    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/' || c == '='; };
+    text = text.substr(0, text.find_last_not_of('=') + 1);
+    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/'; };
     return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 using protocol::Domain;
 
-// Five author domains, MAIL FROM and ten signing domains: the sender chooses how many walks there are.
-constexpr std::size_t kMaxWalks = 16;
+// The sender chooses how many domains sign, and each may need a walk (specs R-15).
+constexpr std::size_t kMaxSigningDomains = 10;
 
 // unknown: a look-up failed, or its answer is still to come.
 enum class Aligned { no, yes, unknown };
@@ -40,7 +40,15 @@ std::vector<Candidate> dkim_candidates(const std::vector<DkimOutcome>& dkim, con
         const bool passed = signature.result == DkimResult::pass;
         if (!signature.signing_domain || (!passed && signature.result != DkimResult::temperror)) continue;
         if (passed && signature.testing && !options.dkim_testing_counts) continue;
-        candidates.push_back({*signature.signing_domain, passed});
+        const auto is_same = [&](const Candidate& known) {
+            return known.domain == *signature.signing_domain;
+        };
+        const auto known = std::find_if(candidates.begin(), candidates.end(), is_same);
+        if (known != candidates.end()) {
+            known->passed |= passed;
+        } else if (candidates.size() < kMaxSigningDomains) {
+            candidates.push_back({*signature.signing_domain, passed});
+        }
     }
     return candidates;
 }
@@ -107,7 +115,6 @@ Aligned Evaluation::alignment(const Domain& identity, AlignmentMode mode, const 
     // walk.
     const Domain organizational = organizational_domain(author_walk, single_);
     if (!identity.is_or_is_below(organizational)) return Aligned::no;
-    if (walks_.size() >= kMaxWalks && !walks_.contains(identity)) return Aligned::no;
     const Walk& identity_walk = walk(identity);
     if (!identity_walk.is_whole()) return Aligned::unknown;
     return organizational_domain(identity_walk, single_) == organizational ? Aligned::yes : Aligned::no;

@@ -12,7 +12,7 @@
 namespace gatepost::auth {
 
 // One more than RFC 7208 section 4.6.4 allows, so that the term too many is reached and seen.
-constexpr std::size_t kMaxCanonicalTerms = 11;
+constexpr std::size_t kMaxCanonicalTerms = kMaxSpfTerms + 1;
 
 struct CanonicalRecord {
     static constexpr std::size_t kRedirect = static_cast<std::size_t>(-1);

@@ -88,9 +88,12 @@ std::optional<std::string> SpfInquiry::value(char letter, const std::string& dom
         case 'p': break;
         default: return {};
     }
-    auto found = validated_name(domain);
-    if (is_provisional_) return {};
-    return found.empty() ? "unknown" : found;
+    if (!validated_ || validated_->domain != domain) {
+        auto found = validated_name(domain);
+        if (is_provisional_) return {};
+        validated_ = Validated{domain, found.empty() ? "unknown" : std::move(found)};
+    }
+    return validated_->name;
 }
 
 // The client chooses these names, not the domain owner: no error here is the record's, and none of these

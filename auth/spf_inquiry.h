@@ -26,7 +26,6 @@ struct SpfSender {
 };
 
 // RFC 7208 section 4.6.4.
-constexpr unsigned kMaxSpfTerms = 10;
 constexpr unsigned kMaxSpfVoids = 2;
 constexpr std::size_t kMaxSpfExchanges = 10;
 constexpr std::size_t kMaxSpfPointers = 10;
@@ -64,6 +63,10 @@ class SpfInquiry {
     bool used_helo() const { return used_helo_; }
 
   private:
+    struct Validated {
+        std::string domain, name;
+    };
+
     std::optional<std::string> value(char letter, const std::string& domain);
     std::string validated_name(const std::string& domain);
     std::vector<std::string> pointers();
@@ -76,6 +79,7 @@ class SpfInquiry {
     bool used_local_part_ = false;
     bool used_helo_ = false;
     std::uint32_t ttl_ = UINT32_MAX;
+    std::optional<Validated> validated_;  // the last %{p}: a record may hold it many times
 };
 
 }  // namespace gatepost::auth

@@ -16,6 +16,7 @@ using protocol::lower;
 constexpr std::size_t kMaxName = 253;  // RFC 7208 section 7.3
 constexpr std::size_t kMaxExpansion =
     8 * 1024;                          // before the name is cut; bounds the work for a hostile record
+constexpr unsigned kMaxMacros = 256;   // more than any name has room for; a value may shrink to nothing
 constexpr unsigned kManyParts = 1000;  // more than any value has
 constexpr std::string_view kLetters = "slodiphv";
 constexpr std::string_view kExplanationLetters = "crt";
@@ -154,10 +155,12 @@ std::optional<MacroString> MacroString::parse(std::string_view text, MacroUse us
 
 std::optional<std::string> MacroString::expand(const Values& values, std::size_t limit) const {
     std::string out;
+    unsigned macros = 0;
     for (std::string_view rest = text_; !rest.empty();) {
         const auto part = take_part(rest);
         if (!part) return {};
         if (part->letter) {
+            if (++macros > kMaxMacros) return {};
             const auto value = values(lower(part->letter));
             if (!value || value->size() > limit) return {};
             const auto piece = transformed(*value, *part);

@@ -156,9 +156,16 @@ bool SpfRecord::add(std::string_view word) {
     term.mechanism = row->mechanism;
     term.written = word;
     if (!read_argument(*row, rest, term)) return false;
-    if (term.mechanism == SpfMechanism::all) has_all_ = true;
-    terms_.push_back(std::move(term));
+    keep(std::move(term));
     return true;
+}
+
+void SpfRecord::keep(SpfTerm term) {
+    const bool is_reachable = !has_all_ && dns_terms_ <= kMaxSpfTerms;
+    if (term.mechanism == SpfMechanism::all) has_all_ = true;
+    if (!is_reachable) return;
+    if (asks_dns(term.mechanism)) ++dns_terms_;
+    terms_.push_back(std::move(term));
 }
 
 protocol::Result<SpfRecord> SpfRecord::parse(std::string_view text) {

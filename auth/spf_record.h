@@ -18,7 +18,10 @@ namespace gatepost::auth {
 
 enum class SpfMechanism : std::uint8_t { all, include, a, mx, ptr, ip4, ip6, exists };
 
-// Whether evaluating it counts against the ten of RFC 7208 section 4.6.4.
+// RFC 7208 section 4.6.4: so many terms that ask the DNS, over the whole check.
+constexpr unsigned kMaxSpfTerms = 10;
+
+// Whether it counts among them.
 constexpr bool asks_dns(SpfMechanism mechanism) {
     return mechanism != SpfMechanism::all && mechanism != SpfMechanism::ip4 && mechanism != SpfMechanism::ip6;
 }
@@ -47,6 +50,7 @@ class SpfRecord {
     SpfRecord(SpfRecord&&) = default;
     SpfRecord& operator=(SpfRecord&&) = default;
 
+    // Without those that no check can come to: behind `all`, or behind one DNS term more than are allowed.
     const std::vector<SpfTerm>& terms() const { return terms_; }
     const std::optional<MacroString>& redirect() const { return redirect_; }
     const std::optional<MacroString>& explanation() const { return explanation_; }
@@ -55,12 +59,14 @@ class SpfRecord {
   private:
     SpfRecord() = default;
     bool add(std::string_view word);
+    void keep(SpfTerm term);
     bool add_modifier(std::string_view name, std::string_view value);
 
     std::vector<char> text_;  // moves without moving its octets, so the terms may point into it
     std::vector<SpfTerm> terms_;
     std::optional<MacroString> redirect_, explanation_;
     bool has_all_ = false;
+    unsigned dns_terms_ = 0;
 };
 
 // The SPF records among the texts of a TXT answer (RFC 7208 section 4.5).

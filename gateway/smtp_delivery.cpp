@@ -87,6 +87,7 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
             server_ = connection_->server;
             if (auto refusal = mismatch()) co_return *refusal;
             connection_->dialogue.begin(sender_.reverse_path.text(), parameters());
+            connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
         }
         bool is_broken = false;
         Reply answer = co_await ask(forward_path, is_broken);

@@ -69,19 +69,11 @@ policy::Circumstances circumstances(const VerifyRequest& request, const auth::Sp
     return known;
 }
 
-// A message whose header is none: the gateway refuses it before anything is verified.
-policy::Judgement malformed(const std::string& why, const VerifyRequest& request, const auth::SpfClient& client,
-                            const config::Settings& settings) {
-    const auto empty = protocol::Header::parse("");
-    auth::Verification verification;
-    verification.dmarc.result = auth::DmarcResult::permerror;
-    verification.dmarc.why = why;
-    policy::Judgement judgement =
-        policy::judge(std::move(verification), circumstances(request, client), *empty, settings, "verify");
+// The gateway refuses such a message before it looks any further.
+void refuse_malformed(policy::Judgement& judgement, const std::string& why) {
     judgement.decision.action = judgement.decision.unobserved = policy::Action::reject;
-    judgement.decision.why = why;
+    judgement.decision.why = "malformed message: " + why;
     judgement.decision.reply = {550, "5.6.0", {"Malformed message: " + why}};
-    return judgement;
 }
 
 }  // namespace
@@ -101,22 +93,21 @@ int verify(const VerifyRequest& request, std::shared_ptr<const Snapshot> snapsho
     const auth::SpfClient client{*ip, request.helo, settings.hostname, request.now.value_or(unix_time())};
     MessageText message = split(with_crlf(*text));
     auto header = protocol::Header::parse(std::move(message.header), {settings.limits.header_size, 1000, 64 * 1024});
-    policy::Judgement judgement;
-    if (!header) {
-        judgement = malformed(header.problem(), request, client, settings);
-    } else {
-        asio::io_context context{1};
-        asio::thread_pool disk(1);
-        Environment environment(context, disk, snapshot);
-        auth::MessageVerifier verifier(*header, client, request.mail_from, verifier_options(settings), {});
-        verifier.body(message.body);
-        verifier.end_of_body();
-        environment.resolver.prefetch(verifier.questions());
-        auth::Verification verification;
-        asio::co_spawn(context, evaluate(environment, verifier, verification), asio::detached);
-        context.run();
-        judgement = policy::judge(std::move(verification), circumstances(request, client), *header, settings, "verify");
-    }
+    const std::string malformed = header ? "" : header.problem();
+    if (!header) header = protocol::Header::parse("");
+    asio::io_context context{1};
+    asio::thread_pool disk(1);
+    Environment environment(context, disk, snapshot);
+    auth::MessageVerifier verifier(*header, client, request.mail_from, verifier_options(settings), {});
+    verifier.body(message.body);
+    verifier.end_of_body();
+    environment.resolver.prefetch(verifier.questions());
+    auth::Verification verification;
+    asio::co_spawn(context, evaluate(environment, verifier, verification), asio::detached);
+    context.run();
+    policy::Judgement judgement =
+        policy::judge(std::move(verification), circumstances(request, client), *header, settings, "verify");
+    if (!malformed.empty()) refuse_malformed(judgement, malformed);
     const std::string report = request.as_json ? as_json(judgement) : as_text(judgement);
     std::fwrite(report.data(), 1, report.size(), stdout);
     return EX_OK;

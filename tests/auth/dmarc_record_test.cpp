@@ -61,8 +61,8 @@ TEST(DmarcRecord, NeverEnforcesOnAmbiguity) {
         {"p=rejct", "- - - !", "misspelt"},
         {"p=reject; sp=rejct", "reject - - !", "sp misspelt"},
         {"p=reject; np=", "reject - - !", "np empty"},
-        {"p=reject; p=none", "reject - - !", "twice"},
-        {"p=reject; p=reject", "reject - - !", "twice the same"},
+        {"p=reject; p=none", "- - - !", "twice"},
+        {"p=reject; p=reject", "- - - !", "twice the same"},
         {"P=reject", "- - -", "tag names are case-sensitive (RFC 6376 section 3.2)"},
         {"p=reject none", "- - - !", "two words"},
         {"p=rej\xc3\xa9t", "- - - !", "not ASCII"},
@@ -71,9 +71,7 @@ TEST(DmarcRecord, NeverEnforcesOnAmbiguity) {
     for (const auto& row : rows) {
         const auto record = parse_dmarc_record("v=DMARC1; " + std::string(row.tags));
         ASSERT_TRUE(record);
-        auto got = *record;
-        if (row.tags.starts_with("p=reject; p=")) got.p = Policy::reject;  // its value does not matter
-        EXPECT_EQ(policies(got), row.expected) << row.tags << ": " << row.reason;
+        EXPECT_EQ(policies(*record), row.expected) << row.tags << ": " << row.reason;
         EXPECT_EQ(has_sound_policies(*record),
                   !row.expected.ends_with("!") && !row.expected.starts_with("-"));
     }
@@ -139,7 +137,7 @@ TEST(DmarcRecord, KeepsTheValidUris) {
         {"mailto:a", "", "no address"},
         {"mailto:@b.c", "", "no local part"},
         {"mailto:a@b.c?subject=x", "mailto:a@b.c?subject=x", "header fields (RFC 6068)"},
-        {"mailto:a@-,,mailto:d@e.f", "mailto:a@-|mailto:d@e.f", "an empty item is skipped"},
+        {"mailto:a@b.c,,mailto:d@e.f", "mailto:a@b.c|mailto:d@e.f", "an empty item is skipped"},
         {"mailto:a b@c.d", "", "space"},
         {"<mailto:a@b.c>", "", "angle brackets"},
     };

@@ -159,6 +159,12 @@ TEST(MacroString, BoundsItsWork) {
     std::string killer;
     for (int i = 0; i < 2000; ++i) killer += "%{s}";
     EXPECT_EQ(MacroString::parse(killer, MacroUse::domain_spec)->expand_domain(example), std::nullopt);
+    unsigned asked = 0;
+    const auto count = [&](char) { return ++asked, std::optional(std::string("a.")); };
+    std::string shrinking;
+    for (int i = 0; i < 2000; ++i) shrinking += "%{l1}";
+    EXPECT_EQ(MacroString::parse(shrinking, MacroUse::domain_spec)->expand_domain(count), std::nullopt);
+    EXPECT_LE(asked, 256u);
     EXPECT_EQ(MacroString::parse("%{s}%{s}", MacroUse::explanation)->expand_text(example, 50), std::nullopt);
 }
 

@@ -108,6 +108,18 @@ TEST(SpfRecord, KeepsWhatATermSays) {
     EXPECT_TRUE(record->has_all());
 }
 
+TEST(SpfRecord, ChecksButDoesNotKeepWhatNobodyCanComeTo) {
+    const auto terms = [](const std::string& text) {
+        return SpfRecord::parse("v=spf1 " + text)->terms().size();
+    };
+    EXPECT_EQ(terms("mx -all a ip4:10.0.0.1"), 2u);
+    std::string many;
+    for (int i = 0; i < 30; ++i) many += "a ";
+    EXPECT_EQ(terms(many + "ip4:10.0.0.1"), 11u) << "the eleventh is the permerror";
+    EXPECT_TRUE(SpfRecord::parse("v=spf1 " + many + "-all redirect=x.com")->has_all());
+    EXPECT_FALSE(SpfRecord::parse("v=spf1 " + many + "bogus"));
+}
+
 TEST(SpfRecord, RefusesOneThatIsTooLong) {
     std::string text = "v=spf1";
     while (text.size() + 3 <= SpfRecord::kMaxOctets) text += " mx";
