@@ -186,7 +186,7 @@ def merged(base, changes):
 class Gateway:
     """`gatepost serve` with a configuration made of a base and the changes of the test. None takes a key out."""
 
-    def __init__(self, downstream="maildir://mail", dns=None, files_limit=None, arguments=None, listening=True,
+    def __init__(self, downstream="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
                  environment=None, **changes):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-test-"))
         self.reserved = reserve()
@@ -196,7 +196,7 @@ class Gateway:
             "listeners": [{"address": f"127.0.0.1:{self.port}"}],
             "domains": ["example.org", "example.net"],
             "downstream": {"servers": [downstream], "tls": "none"},
-            "dns": {"servers": [dns or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
+            "dns": {"servers": [resolver or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
             "state": "state",
             "workers": 2,
         }
