@@ -118,7 +118,7 @@ void write_dkim(FieldWriter& writer, const std::vector<DkimOutcome>& dkim) {
     if (dkim.empty()) writer.result("dkim", name(DkimResult::none));
     for (const auto& signature : dkim) {
         writer.result("dkim", name(signature.result));
-        const bool shows_size = signature.result == DkimResult::pass && signature.key_bits > 0;
+        const bool shows_size = signature.vouches() && signature.key_bits > 0;
         writer.part(comment(shows_size ? std::to_string(signature.key_bits) + "-bit key" : signature.why));
         if (signature.signing_domain) writer.property("header.d", signature.signing_domain->text());
         writer.property("header.s", safe_name(signature.selector));
