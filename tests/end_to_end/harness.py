@@ -187,7 +187,7 @@ def merged(base, changes):
 class Gateway:
     """`gatepost serve` with a configuration made of a base and the changes of the test. None takes a key out."""
 
-    def __init__(self, downstream="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
+    def __init__(self, server="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
                  environment=None, **changes):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-test-"))
         self.reserved = reserve()
@@ -196,7 +196,7 @@ class Gateway:
             "hostname": "mx.example.org",
             "listeners": [{"address": f"127.0.0.1:{self.port}"}],
             "domains": ["example.org", "example.net"],
-            "downstream": {"servers": [downstream], "tls": "none"},
+            "downstream": {"servers": [server], "tls": "none"},
             "dns": {"servers": [resolver or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
             "state": "state",
             "workers": 2,
@@ -487,6 +487,7 @@ class Sink:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self.listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections.append(sock)
                 self.start(self.serve, len(self.connections) - 1)
 
@@ -532,6 +533,11 @@ class Sink:
                     self.take(number, file, current)
                     current = None
                 continue
+            if verb == "rcpt" and not current:
+                self.connections[number].sendall(b"503 5.5.1 MAIL first\r\n")
+                continue
+            if verb in ("mail", "rset", "ehlo"):
+                current = None
             begun = self.say(number, verb)
             if verb == "starttls" and begun == "2":
                 self.connections[number] = self.tls.wrap_socket(self.connections[number], server_side=True)
