@@ -94,8 +94,10 @@ std::string safe_name(std::string_view text) {
     return address ? "[" + address->text() + "]" : std::string();
 }
 
+// With padding at the end only: anywhere else '=' could make a result of it.
 bool is_base64(std::string_view text) {
-    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/' || c == '='; };
+    text = text.substr(0, text.find_last_not_of('=') + 1);
+    const auto fits = [](char c) { return protocol::is_alnum(c) || c == '+' || c == '/'; };
     return !text.empty() && std::all_of(text.begin(), text.end(), fits);
 }
 
@@ -116,7 +118,7 @@ void write_dkim(FieldWriter& writer, const std::vector<DkimOutcome>& dkim) {
     if (dkim.empty()) writer.result("dkim", name(DkimResult::none));
     for (const auto& signature : dkim) {
         writer.result("dkim", name(signature.result));
-        const bool shows_size = signature.result == DkimResult::pass && signature.key_bits > 0;
+        const bool shows_size = signature.vouches() && signature.key_bits > 0;
         writer.part(comment(shows_size ? std::to_string(signature.key_bits) + "-bit key" : signature.why));
         if (signature.signing_domain) writer.property("header.d", signature.signing_domain->text());
         writer.property("header.s", safe_name(signature.selector));

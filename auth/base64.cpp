@@ -26,8 +26,8 @@ std::size_t padding(std::string_view text) {
 std::optional<std::string> decode_base64(std::string_view text) {
     if (text.size() % 4 != 0) return {};
     text.remove_suffix(padding(text));
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
+    std::string out(text.size() * 6 / 8, '\0');
+    char* next = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (char c : text) {
@@ -37,7 +37,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
         held += 6;
         if (held < 8) continue;
         held -= 8;
-        out += static_cast<char>(bits >> held & 0xff);
+        *next++ = static_cast<char>(bits >> held & 0xff);
     }
     if ((bits & ((1u << held) - 1)) != 0) return {};
     return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -12,7 +13,7 @@ namespace {
 
 using protocol::is_wsp;
 
-constexpr std::size_t kGatherOctets = 4096;
+constexpr std::size_t kBufferOctets = 4096;
 constexpr std::size_t kLongRun = 512;  // from here on a copy costs more than a call
 constexpr std::string_view kLineEnd = "\r\n";
 
@@ -29,34 +30,53 @@ constexpr Block all(unsigned char c) {
     return Block{c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c};
 }
 
+// The index of the first octet that is set in a comparison's result, or the size of a block.
 template <class Mask>
-bool any(const Mask& mask) {
+std::size_t first_set(const Mask& mask) {
     std::array<std::uint64_t, 2> halves;
     static_assert(sizeof halves == sizeof mask);
     std::memcpy(halves.data(), &mask, sizeof mask);
-    return (halves[0] | halves[1]) != 0;
+    const auto octet = [](std::uint64_t half) {
+        return static_cast<std::size_t>(std::endian::native == std::endian::little ? std::countr_zero(half)
+                                                                                   : std::countl_zero(half)) /
+               8;
+    };
+    return halves[0] != 0 ? octet(halves[0]) : 8 + octet(halves[1]);
 }
 
-enum class StopAtCr { no, yes };
+// Marks the WSP that relaxed form may change: each HTAB, and a SP before WSP or a CR. Also a SP before some
+// other control character, which costs a second look and spares three comparisons.
+auto changes(const Block& here, const Block& next) {
+    return (here == all('\t')) | ((here == all(' ')) & (next <= all(' ')));
+}
 
-// Where the next WSP stands that relaxed form changes, or may change: an HTAB, or a SP before WSP, a CR or
-// the end of `text`. With StopAtCr also where the next CR stands. text.size() if there is none.
-template <StopAtCr kStop>
-std::size_t next_change(std::string_view text, std::size_t at) {
+bool may_change(std::string_view text, std::size_t at) {
+    if (text[at] == '\t') return true;
+    return text[at] == ' ' && (at + 1 == text.size() || is_wsp(text[at + 1]) || text[at + 1] == '\r');
+}
+
+// Where the next WSP that may change or the next CR stands, or text.size().
+std::size_t next_change_or_cr(std::string_view text, std::size_t at) {
     for (; at + sizeof(Block) < text.size(); at += sizeof(Block)) {
         const Block here = load(text.data() + at);
-        const Block next = load(text.data() + at + 1);
-        auto found = (here == all('\t')) |
-                     ((here == all(' ')) & ((next == all(' ')) | (next == all('\t')) | (next == all('\r'))));
-        if constexpr (kStop == StopAtCr::yes) found |= (here == all('\r'));
-        if (any(found)) break;
+        const auto found = changes(here, load(text.data() + at + 1)) | (here == all('\r'));
+        if (const auto index = first_set(found); index < sizeof(Block)) return at + index;
     }
-    for (; at < text.size(); ++at) {
-        const char c = text[at];
-        if (c == '\t' || (kStop == StopAtCr::yes && c == '\r')) return at;
-        if (c != ' ') continue;
-        if (at + 1 == text.size() || is_wsp(text[at + 1]) || text[at + 1] == '\r') return at;
+    while (at < text.size() && text[at] != '\r' && !may_change(text, at)) ++at;
+    return at;
+}
+
+// Copies up to the next WSP that may change, at most `room` octets; returns how many. Search and copy in one:
+// pieces between two changes are short, and a call of memcpy for each would cost more than the search.
+std::size_t copy_unchanged(std::string_view text, char* out, std::size_t room) {
+    std::size_t at = 0;
+    for (; at + sizeof(Block) < text.size() && at + sizeof(Block) <= room; at += sizeof(Block)) {
+        const Block here = load(text.data() + at);
+        std::memcpy(out + at, &here, sizeof here);
+        const auto found = changes(here, load(text.data() + at + 1));
+        if (const auto index = first_set(found); index < sizeof(Block)) return at + index;
     }
+    for (; at < text.size() && at < room && !may_change(text, at); ++at) out[at] = text[at];
     return at;
 }
 
@@ -77,7 +97,7 @@ std::size_t skip_folding(std::string_view text, std::size_t at) {
 void append_relaxed_value(std::string_view value, std::string& out) {
     std::size_t at = skip_folding(value, 0);
     while (at < value.size()) {
-        const auto stop = next_change<StopAtCr::yes>(value, at);
+        const auto stop = next_change_or_cr(value, at);
         out += value.substr(at, stop - at);
         at = skip_folding(value, stop);
         if (at == value.size()) return;
@@ -102,6 +122,10 @@ void append_canonical_field(const protocol::HeaderField& field, Canonicalization
     out += kLineEnd;
 }
 
+BodyCanonicalizer::BodyCanonicalizer(Canonicalization mode) : mode_(mode) {
+    if (mode == Canonicalization::relaxed) reduced_.resize(kBufferOctets);
+}
+
 void BodyCanonicalizer::write(std::string_view chunk, const Sink& sink) {
     if (mode_ == Canonicalization::relaxed) {
         reduce_white_space(chunk, sink);
@@ -112,7 +136,8 @@ void BodyCanonicalizer::write(std::string_view chunk, const Sink& sink) {
 
 void BodyCanonicalizer::finish(const Sink& sink) {
     // WSP at the end of a last line without line end is dropped like that of any other line.
-    if (space_cr_pending_) hold_empty_lines(" \r", sink);
+    if (space_cr_pending_) put(" \r");
+    hold_empty_lines(std::string_view(reduced_).substr(0, reduced_size_), sink);
     if (held_cr_) {
         release_lines(sink);
         gather("\r", sink);
@@ -124,34 +149,45 @@ void BodyCanonicalizer::finish(const Sink& sink) {
 
 void BodyCanonicalizer::reduce_white_space(std::string_view chunk, const Sink& sink) {
     while (!chunk.empty()) {
-        if (space_pending_) {
-            chunk = settle_space(chunk, sink);
-            continue;
+        if (!space_pending_) {
+            const auto copied =
+                copy_unchanged(chunk, &reduced_[reduced_size_], reduced_.size() - reduced_size_);
+            reduced_size_ += copied;
+            chunk.remove_prefix(copied);
+            space_pending_ = !chunk.empty() && is_wsp(chunk.front());
         }
-        const auto stop = next_change<StopAtCr::no>(chunk, 0);
-        hold_empty_lines(chunk.substr(0, stop), sink);
-        space_pending_ = stop < chunk.size();
-        chunk.remove_prefix(std::min(stop + 1, chunk.size()));
+        if (space_pending_) chunk = settle_space(chunk);
+        if (reduced_size_ + sizeof(Block) > reduced_.size()) hand_on_reduced(sink);
     }
 }
 
 // A run of WSP counts as one SP unless a line end follows it. Returns what comes behind it.
-std::string_view BodyCanonicalizer::settle_space(std::string_view chunk, const Sink& sink) {
-    if (space_cr_pending_) {
-        hold_empty_lines(chunk.front() == '\n' ? "\r" : " \r", sink);
-        space_pending_ = space_cr_pending_ = false;
-        return chunk;
-    }
-    const auto behind = std::min(chunk.find_first_not_of(" \t"), chunk.size());
-    chunk.remove_prefix(behind);
-    if (chunk == "\r") {
-        space_cr_pending_ = true;
+std::string_view BodyCanonicalizer::settle_space(std::string_view chunk) {
+    if (!space_cr_pending_) {
+        while (!chunk.empty() && is_wsp(chunk.front())) chunk.remove_prefix(1);
+        if (chunk.empty()) return {};
+        if (chunk == "\r") {
+            space_cr_pending_ = true;
+            return {};
+        }
+        if (!chunk.starts_with(kLineEnd)) put(" ");
+    } else if (!chunk.empty()) {
+        put(chunk.front() == '\n' ? "\r" : " \r");
+    } else {
         return {};
     }
-    if (chunk.empty()) return {};
-    if (!chunk.starts_with(kLineEnd)) hold_empty_lines(" ", sink);
-    space_pending_ = false;
+    space_pending_ = space_cr_pending_ = false;
     return chunk;
+}
+
+// Never more than two octets: reduce_white_space() leaves room for a block.
+void BodyCanonicalizer::put(std::string_view octets) {
+    for (char c : octets) reduced_[reduced_size_++] = c;
+}
+
+void BodyCanonicalizer::hand_on_reduced(const Sink& sink) {
+    hold_empty_lines(std::string_view(reduced_).substr(0, reduced_size_), sink);
+    reduced_size_ = 0;
 }
 
 void BodyCanonicalizer::hold_empty_lines(std::string_view run, const Sink& sink) {
@@ -184,13 +220,13 @@ void BodyCanonicalizer::release_lines(const Sink& sink) {
 }
 
 void BodyCanonicalizer::gather(std::string_view run, const Sink& sink) {
-    if (gathered_.size() + run.size() > kGatherOctets) flush(sink);
+    if (gathered_.size() + run.size() > kBufferOctets) flush(sink);
     if (run.size() >= kLongRun) {
         flush(sink);
         sink(run);
         return;
     }
-    if (gathered_.capacity() < kGatherOctets) gathered_.reserve(kGatherOctets);
+    if (gathered_.capacity() < kBufferOctets) gathered_.reserve(kBufferOctets);
     gathered_ += run;
 }
 

@@ -22,7 +22,7 @@ class BodyCanonicalizer {
   public:
     using Sink = std::function<void(std::string_view)>;
 
-    explicit BodyCanonicalizer(Canonicalization mode) : mode_(mode) {}
+    explicit BodyCanonicalizer(Canonicalization mode);
 
     void write(std::string_view chunk, const Sink& sink);
     // Call once; nothing may follow.
@@ -31,7 +31,9 @@ class BodyCanonicalizer {
   private:
     // Three stages, each handing on to the next.
     void reduce_white_space(std::string_view chunk, const Sink& sink);  // relaxed only
-    std::string_view settle_space(std::string_view chunk, const Sink& sink);
+    std::string_view settle_space(std::string_view chunk);
+    void put(std::string_view octets);
+    void hand_on_reduced(const Sink& sink);
     void hold_empty_lines(std::string_view run, const Sink& sink);
     void release_lines(const Sink& sink);
     void gather(std::string_view run, const Sink& sink);
@@ -43,6 +45,8 @@ class BodyCanonicalizer {
     std::size_t held_lines_ = 0;     // line ends that do not count if nothing follows
     bool held_cr_ = false;           // a CR at the end of a chunk: perhaps half a line end
     bool has_content_ = false;
+    std::string reduced_;           // what reduce_white_space() has made and not yet handed on: the first
+    std::size_t reduced_size_ = 0;  // so many octets
     std::string gathered_;
 };
 

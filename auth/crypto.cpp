@@ -131,11 +131,11 @@ std::string contents(BIO* bio) {
 
 struct Sha256::Contexts {
     DigestContext running{EVP_MD_CTX_new()};
-    DigestContext copy{EVP_MD_CTX_new()};
+    DigestContext copy;  // made when first needed
 };
 
 Sha256::Sha256() : contexts_(std::make_unique<Contexts>()) {
-    require(contexts_->running && contexts_->copy && sha256_method() &&
+    require(contexts_->running && sha256_method() &&
             EVP_DigestInit_ex(contexts_->running.get(), sha256_method(), nullptr) == 1);
 }
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -148,7 +148,8 @@ void Sha256::update(std::string_view octets) {
 
 Digest Sha256::so_far() const {
     Digest digest;
-    require(EVP_MD_CTX_copy_ex(contexts_->copy.get(), contexts_->running.get()) == 1 &&
+    if (!contexts_->copy) contexts_->copy.reset(EVP_MD_CTX_new());
+    require(contexts_->copy && EVP_MD_CTX_copy_ex(contexts_->copy.get(), contexts_->running.get()) == 1 &&
             EVP_DigestFinal_ex(contexts_->copy.get(), digest.data(), nullptr) == 1);
     return digest;
 }

@@ -200,14 +200,14 @@ std::optional<SignatureFlaw> read_tags(const TagList& tags, DkimSignature& signa
     return {};
 }
 
-// Order of names without case.
+// Some order of names without case: shorter ones first, since that is seen at once.
 int compare(std::string_view a, std::string_view b) {
-    const auto common = std::min(a.size(), b.size());
-    for (std::size_t i = 0; i < common; ++i) {
+    if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
+    for (std::size_t i = 0; i < a.size(); ++i) {
         const int difference = protocol::lower(a[i]) - protocol::lower(b[i]);
         if (difference != 0) return difference;
     }
-    return a.size() < b.size() ? -1 : (a.size() > b.size() ? 1 : 0);
+    return 0;
 }
 
 }  // namespace
@@ -233,11 +233,12 @@ DkimSignature parse_dkim_signature(const protocol::HeaderField& field, std::size
     return signature;
 }
 
-SignedFields::SignedFields(const protocol::Header& header) : header_(header), by_name_(header.size()) {
-    for (std::size_t i = 0; i < by_name_.size(); ++i) by_name_[i] = i;
-    std::sort(by_name_.begin(), by_name_.end(), [&](std::size_t a, std::size_t b) {
-        const int order = compare(header[a].name, header[b].name);
-        return order != 0 ? order < 0 : a > b;
+SignedFields::SignedFields(const protocol::Header& header) {
+    by_name_.reserve(header.size());
+    for (std::size_t i = 0; i < header.size(); ++i) by_name_.push_back({header[i].name, i});
+    std::sort(by_name_.begin(), by_name_.end(), [](const Named& a, const Named& b) {
+        const int order = compare(a.name, b.name);
+        return order != 0 ? order < 0 : a.index > b.index;
     });
 }
 
@@ -248,15 +249,15 @@ std::vector<std::size_t> SignedFields::select(const std::vector<std::string_view
     std::vector<std::size_t> taken(
         by_name_.size());  // at the place of a name's lowest field: how many are taken
     for (const auto name : names) {
-        const auto first = std::lower_bound(
-            by_name_.begin(), by_name_.end(), name,
-            [&](std::size_t i, std::string_view n) { return compare(header_[i].name, n) < 0; });
+        const auto first =
+            std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                             [](const Named& one, std::string_view n) { return compare(one.name, n) < 0; });
         if (first == by_name_.end()) continue;
         const auto place = static_cast<std::size_t>(first - by_name_.begin());
         auto next = place + taken[place];
-        if (next < by_name_.size() && by_name_[next] == own) ++next;
-        if (next == by_name_.size() || compare(header_[by_name_[next]].name, name) != 0) continue;
-        selected.push_back(by_name_[next]);
+        if (next < by_name_.size() && by_name_[next].index == own) ++next;
+        if (next == by_name_.size() || compare(by_name_[next].name, name) != 0) continue;
+        selected.push_back(by_name_[next].index);
         taken[place] = next + 1 - place;
     }
     return selected;

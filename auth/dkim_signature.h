@@ -50,7 +50,8 @@ struct DkimSignature {
 // `index` is where the field stands in its header. Never fails: what cannot be used has a flaw.
 DkimSignature parse_dkim_signature(const protocol::HeaderField& field, std::size_t index);
 
-// Finds the fields that h= names. One value serves all signatures of a message.
+// Finds the fields that h= names. One value serves all signatures of a message; the header must stay where it
+// is.
 class SignedFields {
   public:
     explicit SignedFields(const protocol::Header& header);
@@ -60,8 +61,11 @@ class SignedFields {
     std::vector<std::size_t> select(const std::vector<std::string_view>& names, std::size_t own) const;
 
   private:
-    const protocol::Header& header_;
-    std::vector<std::size_t> by_name_;  // all fields, sorted by name without case, then bottom first
+    struct Named {
+        std::string_view name;
+        std::size_t index;
+    };
+    std::vector<Named> by_name_;  // all fields, sorted by name without case, then bottom first
 };
 
 // What a signature's header hash is made of: the signed fields, then the signature itself without the value

@@ -130,8 +130,9 @@ DkimOutcome DkimVerifier::try_keys(Signature& signature, const DnsAnswer& answer
         outcome.testing = candidate.key.testing;
         if (!body_is_sound) return conclude(outcome, DkimResult::fail, "body hash mismatch");
         if (!is_by(signature, candidate)) continue;
-        const auto why = unacceptable(signature.tags);
-        return conclude(outcome, why.empty() ? DkimResult::pass : DkimResult::policy, why);
+        const auto why = unsigned_part(signature.tags);
+        outcome.is_partial = !why.empty();
+        return conclude(outcome, DkimResult::pass, why);
     }
     return conclude(outcome, DkimResult::fail, "signature mismatch");
 }
@@ -181,7 +182,7 @@ bool DkimVerifier::is_by(Signature& signature, const Candidate& candidate) {
 
 // Why a signature that is right still vouches for nothing here. Whoever holds it could append text behind l=,
 // or have the signed text shown as an unseen MIME part (RFC 6376 sections 6.1.1, 8.2).
-std::string_view DkimVerifier::unacceptable(const DkimSignature& tags) const {
+std::string_view DkimVerifier::unsigned_part(const DkimSignature& tags) const {
     if (!tags.body_length) return {};
     if (body_hash(tags).length() > *tags.body_length) return "body is longer than l=";
     if (!tags.has_signed("content-type")) return "l= without signed Content-Type";

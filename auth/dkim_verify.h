@@ -68,7 +68,7 @@ class DkimVerifier {
     Candidates candidates(const DkimSignature& tags, const DnsAnswer& answer, DkimKeyCache* cache) const;
     bool has_body_hash(const DkimSignature& tags) const;
     bool is_by(Signature& signature, const Candidate& candidate);
-    std::string_view unacceptable(const DkimSignature& tags) const;
+    std::string_view unsigned_part(const DkimSignature& tags) const;
 
     const protocol::Header& header_;
     DkimLimits limits_;

@@ -37,7 +37,7 @@ std::vector<Candidate> spf_candidates(const SpfOutcome& spf) {
 std::vector<Candidate> dkim_candidates(const std::vector<DkimOutcome>& dkim, const DmarcOptions& options) {
     std::vector<Candidate> candidates;
     for (const auto& signature : dkim) {
-        const bool passed = signature.result == DkimResult::pass;
+        const bool passed = signature.vouches();
         if (!signature.signing_domain || (!passed && signature.result != DkimResult::temperror)) continue;
         if (passed && signature.testing && !options.dkim_testing_counts) continue;
         const auto is_same = [&](const Candidate& known) {

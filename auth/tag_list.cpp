@@ -9,7 +9,15 @@ namespace {
 
 using protocol::Problem;
 
-constexpr std::string_view kWhiteSpace = " \t\r\n";
+constexpr bool is_white(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+std::string_view without_ends(std::string_view text) {
+    while (!text.empty() && is_white(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_white(text.back())) text.remove_suffix(1);
+    return text;
+}
 
 bool is_tag_name(std::string_view name) {
     if (name.empty() || !protocol::is_alpha(name.front())) return false;
@@ -18,18 +26,16 @@ bool is_tag_name(std::string_view name) {
 
 // Printable characters, WSP, and CRLF only where white space follows. UTF-8 is let in by RFC 8616 section 3.
 bool has_only_value_characters(std::string_view text) {
-    bool is_ascii = true;
+    unsigned char seen = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        if (c == '\r') {
-            if (i + 2 >= text.size() || text[i + 1] != '\n' || !protocol::is_wsp(text[i + 2])) return false;
-            i += 2;
-        } else if (protocol::is_control(c) && c != '\t') {
+        seen |= static_cast<unsigned char>(c);
+        if (!protocol::is_control(c) || c == '\t') continue;
+        if (c != '\r' || i + 2 >= text.size() || text[i + 1] != '\n' || !protocol::is_wsp(text[i + 2]))
             return false;
-        }
-        is_ascii &= protocol::is_ascii(c);
+        i += 2;
     }
-    return is_ascii || protocol::is_utf8(text);
+    return seen < 0x80 || protocol::is_utf8(text);
 }
 
 }  // namespace
@@ -37,12 +43,12 @@ bool has_only_value_characters(std::string_view text) {
 protocol::Result<Tag> TagList::parse_tag(std::string_view spec) const {
     const auto equals = spec.find('=');
     if (equals == std::string_view::npos) return Problem{"tag without ="};
-    const auto name = protocol::trimmed(spec.substr(0, equals), kWhiteSpace);
+    const auto name = without_ends(spec.substr(0, equals));
     if (!is_tag_name(name)) return Problem{"malformed tag name"};
     if (find(name)) return Problem{"repeated tag"};
     if (tags_.size() == kMaxTags) return Problem{"too many tags"};
     const auto raw = spec.substr(equals + 1);
-    return Tag{name, protocol::trimmed(raw, kWhiteSpace), raw};
+    return Tag{name, without_ends(raw), raw};
 }
 
 protocol::Result<TagList> TagList::parse(std::string_view text) {
@@ -53,7 +59,7 @@ protocol::Result<TagList> TagList::parse(std::string_view text) {
         const auto end = std::min(text.find(';', at), text.size());
         const auto spec = text.substr(at, end - at);
         const bool is_last = end == text.size();
-        if (is_last && !list.tags_.empty() && protocol::trimmed(spec, kWhiteSpace).empty()) break;
+        if (is_last && !list.tags_.empty() && without_ends(spec).empty()) break;
         auto tag = list.parse_tag(spec);
         if (!tag) return Problem{tag.problem()};
         list.tags_.push_back(*tag);
@@ -70,10 +76,8 @@ const Tag* TagList::find(std::string_view name) const {
 }
 
 std::string without_white_space(std::string_view value) {
-    std::string out;
-    out.reserve(value.size());
-    std::copy_if(value.begin(), value.end(), std::back_inserter(out),
-                 [](char c) { return kWhiteSpace.find(c) == std::string_view::npos; });
+    std::string out(value);
+    out.erase(std::remove_if(out.begin(), out.end(), is_white), out.end());
     return out;
 }
 
@@ -82,7 +86,7 @@ std::vector<std::string_view> colon_separated(std::string_view value) {
     parts.reserve(static_cast<std::size_t>(std::count(value.begin(), value.end(), ':')) + 1);
     for (std::size_t at = 0; at <= value.size();) {
         const auto end = std::min(value.find(':', at), value.size());
-        parts.push_back(protocol::trimmed(value.substr(at, end - at), kWhiteSpace));
+        parts.push_back(without_ends(value.substr(at, end - at)));
         at = end + 1;
     }
     return parts;

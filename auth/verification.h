@@ -34,6 +34,12 @@ struct DkimOutcome {
     std::string why;                                 // "" for pass; short and ours, never a stranger's text
     unsigned key_bits = 0;
     bool testing = false;  // the key has t=y
+    // The signature is right but leaves text unsigned (l=): a pass by RFC 6376 that vouches for nothing here, for
+    // anybody who holds it can append text (RFC 6376 section 8.2).
+    bool is_partial = false;
+
+    // Whether signing_domain stands behind the whole message.
+    bool vouches() const { return result == DkimResult::pass && !is_partial; }
 };
 
 enum class ArcResult { none, pass, fail };  // RFC 8617 section 4.4

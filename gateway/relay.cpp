@@ -40,7 +40,8 @@ std::unique_ptr<Delivery> Relay::begin(const Sender& sender) {
 }
 
 awaitable<ClientAction> Relay::finish_request(DownstreamConnection& connection) {
-    auto& [transport, dialogue, server, idle_since, needs_reset] = connection;
+    auto& transport = connection.transport;
+    auto& dialogue = connection.dialogue;
     transport.set_deadline(Clock::now() + settings_.limits.downstream_timeout);
     for (;;) {
         ClientAction action = dialogue.next();
@@ -57,10 +58,11 @@ awaitable<ClientAction> Relay::finish_request(DownstreamConnection& connection) 
                 dialogue.connection_lost();
             }
         } else if (std::get_if<protocol::ClientBeginTls>(&action)) {
-            const bool is_safe = co_await transport.start_tls(tls_, server);
+            const bool is_safe = co_await transport.start_tls(tls_, connection.server);
             if (is_safe) {
                 dialogue.tls_begun();
             } else {
+                connection.tls_failed = true;
                 dialogue.connection_lost();
             }
         } else {
@@ -139,30 +141,47 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config:
                                                                    std::string& why) {
     why = "no address for " + server.host;
     const std::vector<tcp::endpoint> endpoints = co_await addresses_of(server);
+    const protocol::TlsWish wish = wish_of(settings_.downstream.tls);
     for (const auto& endpoint : endpoints) {
-        const protocol::ClientSettings client{settings_.hostname, wish_of(settings_.downstream.tls)};
-        auto connection = std::make_unique<DownstreamConnection>(tcp::socket(context_), client);
-        connection->server = server.host;
-        connection->transport.set_deadline(Clock::now() + kConnectTime);
-        auto [error] = co_await connection->transport.socket().async_connect(endpoint, no_throw);
-        if (error) {
-            why = connection->transport.timed_out() ? "connecting took too long" : error.message();
-            continue;
+        bool tls_failed = false;
+        std::unique_ptr<DownstreamConnection> connection = co_await connect_to(server, endpoint, wish, tls_failed, why);
+        // Opportunistic: rather in the clear than not at all (RFC 7435).
+        if (tls_failed && wish == protocol::TlsWish::if_offered) {
+            connection = co_await connect_to(server, endpoint, protocol::TlsWish::never, tls_failed, why);
         }
-        ErrorCode ignored;
-        connection->transport.socket().set_option(tcp::no_delay(true), ignored);
-        connection->dialogue.greet();
-        ClientAction action = co_await finish_request(*connection);
-        if (const auto* failed = std::get_if<protocol::ClientFailed>(&action)) {
-            why = failed->why;
-        } else if (const auto* done = std::get_if<protocol::ClientDone>(&action); done && !done->reply.is_positive()) {
-            why = done->reply.text();
-        } else {
-            capabilities_ = connection->dialogue.capabilities();
-            co_return connection;
-        }
+        if (connection) co_return connection;
     }
     co_return nullptr;
+}
+
+awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config::DownstreamServer& server,
+                                                                   tcp::endpoint endpoint, protocol::TlsWish wish,
+                                                                   bool& tls_failed, std::string& why) {
+    protocol::ClientSettings client{settings_.hostname, wish};
+    auto connection = std::make_unique<DownstreamConnection>(tcp::socket(context_), std::move(client));
+    connection->server = server.host;
+    connection->transport.set_deadline(Clock::now() + kConnectTime);
+    auto [error] = co_await connection->transport.socket().async_connect(endpoint, no_throw);
+    if (error) {
+        why = connection->transport.timed_out() ? "connecting took too long" : error.message();
+        co_return nullptr;
+    }
+    ErrorCode ignored;
+    connection->transport.socket().set_option(tcp::no_delay(true), ignored);
+    connection->dialogue.greet();
+    const ClientAction action = co_await finish_request(*connection);
+    tls_failed = connection->tls_failed;
+    const auto* done = std::get_if<protocol::ClientDone>(&action);
+    if (!done) {
+        why = tls_failed ? "TLS handshake failed" : std::get<protocol::ClientFailed>(action).why;
+        co_return nullptr;
+    }
+    if (!done->reply.is_positive()) {
+        why = done->reply.text();
+        co_return nullptr;
+    }
+    capabilities_ = connection->dialogue.capabilities();
+    co_return connection;
 }
 
 }  // namespace gatepost::gateway

@@ -25,6 +25,7 @@ struct DownstreamConnection {
     std::string server;             // for the log
     Clock::time_point idle_since{};
     bool needs_reset = false;       // a transaction was left open
+    bool tls_failed = false;        // the handshake, after STARTTLS had been agreed on
 };
 
 class Relay {
@@ -51,6 +52,9 @@ class Relay {
   private:
     awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
                                                                 std::string& why);
+    awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
+                                                                tcp::endpoint endpoint, protocol::TlsWish wish,
+                                                                bool& tls_failed, std::string& why);
     awaitable<std::vector<tcp::endpoint>> addresses_of(const config::DownstreamServer& server);
 
     asio::io_context& context_;

@@ -38,7 +38,7 @@ const Row& row(EvidenceKind kind) {
 
 bool passes_dkim(const auth::Verification& verification) {
     return std::any_of(verification.dkim.begin(), verification.dkim.end(),
-                       [](const auto& signature) { return signature.result == DkimResult::pass; });
+                       [](const auto& signature) { return signature.vouches(); });
 }
 
 bool passes_spf(const auth::Verification& verification) {

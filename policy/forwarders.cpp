@@ -23,7 +23,7 @@ bool matches_host(const std::string& pattern, const auth::IprevOutcome& iprev) {
 
 bool passes_dkim(const Domain& domain, const std::vector<auth::DkimOutcome>& dkim, bool testing_counts) {
     return std::any_of(dkim.begin(), dkim.end(), [&](const auth::DkimOutcome& signature) {
-        return signature.result == auth::DkimResult::pass && signature.signing_domain == domain &&
+        return signature.vouches() && signature.signing_domain == domain &&
                (testing_counts || !signature.testing);
     });
 }

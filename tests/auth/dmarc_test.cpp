@@ -472,6 +472,16 @@ TEST(Dmarc, CountsOnlyAPassAsAnIdentity) {
     }
 }
 
+// Text behind l= is anybody's (RFC 6376 section 8.2), so the signature speaks for nobody.
+TEST(Dmarc, CountsNoSignatureThatLeavesTextUnsigned) {
+    Zone zone;
+    zone.txt("_dmarc.example.com", "v=DMARC1; p=reject");
+    auto partial = dkim("example.com");
+    EXPECT_EQ(evaluate(zone, "a@example.com", spf(""), {partial}).result, DmarcResult::pass);
+    partial.is_partial = true;
+    EXPECT_EQ(evaluate(zone, "a@example.com", spf(""), {partial}).result, DmarcResult::fail);
+}
+
 TEST(Dmarc, HasOptions) {
     Zone zone;
     zone.dmarc("example.com", "v=DMARC1; p=reject; pct=0").dmarc("com", "v=DMARC1; p=none");

@@ -56,7 +56,7 @@ TEST(MessageVerifier, NeverCallsADnsFailureNone) {
 
 TEST(MessageVerifier, KnowsItsQuestionsFromTheHeaderAlone) {
     const auto result = verify(
-        "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=sel; h=from; bh=AAAA; b=AAAA\r\n"
+        "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=sel; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
         "From: a@news.example.com\r\n", "", tests::DnsMap());
     for (const char* name : {"sel._domainkey.example.com", "_dmarc.news.example.com", "_dmarc.example.com", "_dmarc.com"}) {
         const DnsQuestion question{RecordType::txt, name};

@@ -32,7 +32,9 @@ void check_writing(const std::string& text) {
     if (!field.starts_with(name) || !field.ends_with("\r\n")) __builtin_trap();
     const auto body = field.substr(name.size(), field.size() - name.size() - 2);
     if (parsed_authserv_id(body) != "mx.our.example") __builtin_trap();
-    if (body.find("=pass") != std::string::npos) __builtin_trap();  // nothing passed
+    for (const auto* lie : {"dkim=pass", "spf=pass", "iprev=pass", "arc=pass", "dmarc=pass"}) {
+        if (body.find(lie) != std::string::npos) __builtin_trap();  // nothing passed
+    }
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ class DialogueSession {
             } else if (std::holds_alternative<BeginTls>(action)) {
                 begin_tls(!input.empty());
             } else {
-                std::visit([this](const auto& what) { take(what); }, action);
+                std::visit([this](const auto& what) { this->take(what); }, action);
             }
         }
     }
