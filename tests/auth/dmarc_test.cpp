@@ -475,11 +475,11 @@ TEST(Dmarc, CountsOnlyAPassAsAnIdentity) {
 // Text behind l= is anybody's (RFC 6376 section 8.2), so the signature speaks for nobody.
 TEST(Dmarc, CountsNoSignatureThatLeavesTextUnsigned) {
     Zone zone;
-    zone.txt("_dmarc.example.com", "v=DMARC1; p=reject");
+    zone.dmarc("example.com", kReject);
     auto partial = dkim("example.com");
-    EXPECT_EQ(evaluate(zone, "a@example.com", spf(""), {partial}).result, DmarcResult::pass);
+    EXPECT_EQ(evaluate(zone, "a@example.com", {}, {partial}).result, DmarcResult::pass);
     partial.is_partial = true;
-    EXPECT_EQ(evaluate(zone, "a@example.com", spf(""), {partial}).result, DmarcResult::fail);
+    EXPECT_EQ(evaluate(zone, "a@example.com", {}, {partial}).result, DmarcResult::fail);
 }
 
 TEST(Dmarc, HasOptions) {

@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 
 PATIENCE = 30  # seconds that anything may take on a busy machine with sanitizers
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -186,7 +187,7 @@ def merged(base, changes):
 class Gateway:
     """`gatepost serve` with a configuration made of a base and the changes of the test. None takes a key out."""
 
-    def __init__(self, downstream="maildir://mail", dns=None, files_limit=None, arguments=None, listening=True,
+    def __init__(self, downstream="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
                  environment=None, **changes):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-test-"))
         self.reserved = reserve()
@@ -196,7 +197,7 @@ class Gateway:
             "listeners": [{"address": f"127.0.0.1:{self.port}"}],
             "domains": ["example.org", "example.net"],
             "downstream": {"servers": [downstream], "tls": "none"},
-            "dns": {"servers": [dns or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
+            "dns": {"servers": [resolver or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
             "state": "state",
             "workers": 2,
         }
@@ -359,8 +360,10 @@ class Client:
         self.sock.sendall(octets.encode() if isinstance(octets, str) else octets)
 
     def send_slowly(self, octets):
-        for at in range(len(octets)):
-            self.sock.sendall(octets[at:at + 1])
+        """Octet by octet; the server may close in between."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for at in range(len(octets)):
+                self.sock.sendall(octets[at:at + 1])
 
     def line(self):
         while b"\r\n" not in self.buffer:
@@ -436,8 +439,13 @@ class Delivered:
         self.connection = connection
         self.reverse_path = reverse_path
         self.recipients = []
-        self.wire = b""     # with stuffed dots, without the final one
+        self.lines = []
         self.is_answered = False
+
+    @property
+    def wire(self):
+        """With stuffed dots, without the final one."""
+        return b"".join(self.lines)
 
     @property
     def content(self):
@@ -542,7 +550,7 @@ class Sink:
                 self.messages.append(current)
                 current.is_answered = self.say(number, "dot") == "2"
                 return
-            current.wire += line
+            current.lines.append(line)
             at_line_start = line.endswith(b"\r\n")
         raise EOFError
 
@@ -610,7 +618,9 @@ def tls_client(version=None):
     context.verify_mode = ssl.CERT_NONE
     if version:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = version
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1 is what is asked for
+            context.minimum_version = context.maximum_version = version
     return context
 
 

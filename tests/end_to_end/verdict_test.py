@@ -17,7 +17,7 @@ def zone(rsa, ed25519):
         # Sends from 127.0.0.1, has SPF, asks to reject what fails.
         "sender.example": ["TXT v=spf1 ip4:127.0.0.1 -all", "MX 10 mail.sender.example."],
         "_dmarc.sender.example": ["TXT v=DMARC1; p=reject"],
-        "mail.sender.example": ["A 127.0.0.1"],
+        "mail.sender.example": ["A 127.0.0.1", "TXT v=spf1 a -all"],
         "1.0.0.127.in-addr.arpa": ["PTR mail.sender.example."],
         # Signs everything, has no SPF.
         "signed.example": ["MX 10 mail.sender.example."],
@@ -172,7 +172,7 @@ class Verdicts(harness.TestCase):
                 self.assert_status(client.command(f"RCPT TO:<{recipient}>"), "550 5.7.1")
                 self.assert_status(client.command("DATA"), "554 5.5.1")
         self.gateway.logged(r"refused .*reply=\"550 5\.7\.1 Relaying denied\"")
-        self.assertFalse([line for _, line in self.sink.commands if "elsewhere" in line])
+        self.assertFalse([line for _, line in self.sink.commands if line.startswith("RCPT") and "elsewhere" in line])
 
     def test_passes_on_what_the_downstream_says_of_a_recipient(self):
         self.sink.answers["rcpt"] = ["550 5.1.1 No such user here"]
@@ -266,7 +266,7 @@ class Modes(harness.TestCase):
             with self.subTest(reason):
                 sink = self.open(Sink())
                 gateway = self.open(Gateway(sink.url, f"127.0.0.1:{sock.getsockname()[1]}",
-                                            dns={"timeout": "100ms", "tries": 1}))
+                                            dns={"timeout": "100ms"}))
                 reply = self.submit(gateway, "127.0.0.1", "alice@sender.example")
                 self.assert_status(reply, "451 4.7.0")
                 self.assertEqual(sink.messages, [])
