@@ -89,7 +89,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::take_kept() {
 }
 
 void Relay::keep(std::unique_ptr<DownstreamConnection> connection) {
-    if (!connection->dialogue.is_usable()) return;
+    // A reply still on its way would be taken for the answer to the next message's command.
+    if (!connection->dialogue.is_usable() || !connection->dialogue.is_at_rest()) return;
     connection->idle_since = Clock::now();
     connection->transport.set_deadline(Deadline::max());
     kept_.push_back(std::move(connection));
