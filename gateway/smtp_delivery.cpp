@@ -85,7 +85,10 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
             }
             if (!connection_) co_return reply::kDownstreamDown;
             server_ = connection_->server;
-            if (auto refusal = mismatch()) co_return *refusal;
+            if (const auto refusal = mismatch()) {  // nothing was said there: the next recipient begins anew
+                relay_.keep(std::move(connection_));
+                co_return *refusal;
+            }
             connection_->dialogue.begin(sender_.reverse_path.text(), parameters());
             connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
         }
