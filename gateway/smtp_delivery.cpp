@@ -63,10 +63,12 @@ awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_
     auto& dialogue = connection_->dialogue;
     dialogue.recipient(forward_path.text());
     ClientAction action = co_await relay_.finish_request(*connection_);
-    if (const auto* done = std::get_if<ClientDone>(&action)) co_return as_ours(done->reply);
-    const auto& failed = std::get<ClientFailed>(action);
+    const auto* done = std::get_if<ClientDone>(&action);
+    // A 421 speaks of the connection; a server may have sent it to a kept one just before we spoke.
+    if (done && done->reply.code != 421) co_return as_ours(done->reply);
+    const std::string why = done ? done->reply.text() : std::get<ClientFailed>(action).why;
     LogLine line("downstream");
-    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", failed.why));
+    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", why));
     is_broken = true;
     co_return reply::kDownstreamDown;
 }
