@@ -171,7 +171,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config:
     ErrorCode ignored;
     connection->transport.socket().set_option(tcp::no_delay(true), ignored);
     connection->dialogue.greet();
-    const ClientAction action = co_await finish_request(*connection, std::min(deadline(), Clock::now() + kGreetingTime));
+    const Deadline limit = std::min<Deadline>(deadline(), Clock::now() + kGreetingTime);
+    const ClientAction action = co_await finish_request(*connection, limit);
     tls_failed = connection->tls_failed;
     const auto* done = std::get_if<protocol::ClientDone>(&action);
     if (!done) {
