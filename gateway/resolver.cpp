@@ -108,7 +108,10 @@ class Resolver::Port : public std::enable_shared_from_this<Port> {
     }
     void forget(std::uint16_t id) {
         pending_.erase(id);
-        if (pending_.empty() && is_worn()) close();
+        if (is_worn()) retire();
+    }
+    void retire() {
+        if (pending_.empty()) close();
     }
     void close() {
         ErrorCode ignored;
@@ -248,6 +251,10 @@ Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> serv
 
 Resolver::~Resolver() {
     for (auto& [question, query] : running_) query->ended = true;
+    // A port that waits for a late answer keeps itself alive.
+    for (auto& ports : ports_) {
+        for (auto& port : ports) port->close();
+    }
 }
 
 auth::DnsAnswerPtr Resolver::cached(const DnsQuestion& question) {
@@ -277,7 +284,10 @@ std::shared_ptr<Resolver::Port> Resolver::port_for(std::size_t server) {
         return ports.back();
     }
     auto& port = ports[next_port_++ % ports.size()];
-    if (port->is_worn()) port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
+    if (port->is_worn()) {
+        port->retire();
+        port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
+    }
     return port;
 }
 
@@ -352,6 +362,7 @@ awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socke
 }  // namespace
 
 awaitable<void> Resolver::ask_by_tcp(std::shared_ptr<Query> query, unsigned attempt) {
+    if (query->ended) co_return;  // since it was spawned; the resolver itself may be gone then
     auto socket = std::make_shared<tcp::socket>(context_);
     asio::steady_timer limit(context_, settings_.timeout);
     limit.async_wait([socket](ErrorCode error) {
