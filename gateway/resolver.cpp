@@ -296,11 +296,17 @@ std::shared_ptr<Resolver::Query> Resolver::start(const DnsQuestion& question) {
     if (running_.size() >= kMaxRunning) return nullptr;
     auto query = std::make_shared<Query>(*this, question);
     running_.emplace(question, query);
-    query->send_next();
+    try {
+        query->send_next();
+    } catch (...) {  // or it would stand here for ever, and nobody ask this question again
+        running_.erase(question);
+        throw;
+    }
     return query;
 }
 
 void Resolver::finish(Query& query, DnsAnswer answer) {
+    const auto node = running_.extract(query.question);  // first, whatever may throw below
     ++(answer.status == DnsStatus::failed ? counts_.failed : counts_.answered);
     const auto shared = std::make_shared<const DnsAnswer>(std::move(answer));
     cache_.keep(query.question, shared, Clock::now());
@@ -310,7 +316,6 @@ void Resolver::finish(Query& query, DnsAnswer answer) {
             if (--waiter->outstanding == 0) waiter->timer.cancel();
         }
     }
-    running_.erase(query.question);
 }
 
 awaitable<void> Resolver::ask(std::vector<DnsQuestion> questions, Deadline deadline, auth::DnsFacts& facts) {
