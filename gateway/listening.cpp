@@ -39,6 +39,13 @@ std::string remedy(int error, const config::Endpoint& endpoint) {
     }
 }
 
+protocol::Problem problem_of(int error, const config::Listener& listener, const std::string& config_file) {
+    std::string place = config_file;
+    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
+    return {(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() + ": " +
+            std::strerror(error) + remedy(error, listener.endpoint)};
+}
+
 }  // namespace
 
 std::vector<int> inherited_sockets() {
@@ -67,10 +74,22 @@ protocol::Result<int> listen_on(const config::Listener& listener, const std::str
     }
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
-    std::string place = config_file;
-    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
-    return protocol::Problem{(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() +
-                             ": " + std::strerror(error) + remedy(error, listener.endpoint)};
+    return problem_of(error, listener, config_file);
+}
+
+// Without SO_REUSEPORT a port can be had only from those who do not listen.
+std::optional<protocol::Problem> in_use(const config::Listener& listener, const std::string& config_file) {
+    sockaddr_storage storage{};
+    const socklen_t size = fill(storage, listener.endpoint);
+    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return {};  // listen_on() will say so
+    const int on = 1, off = 0;
+    ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    const bool is_taken = ::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) != 0 && errno == EADDRINUSE;
+    ::close(descriptor);
+    if (!is_taken) return {};
+    return problem_of(EADDRINUSE, listener, config_file);
 }
 
 }  // namespace gatepost::gateway

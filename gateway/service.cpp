@@ -40,6 +40,10 @@ unsigned worker_count(const config::Settings& settings) {
 protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings, unsigned workers) {
     std::vector<std::vector<int>> sockets(workers);
     const std::vector<int> inherited = inherited_sockets();
+    for (const auto& listener : settings.listeners) {
+        if (!inherited.empty()) break;
+        if (auto problem = in_use(listener, settings.file)) return std::move(*problem);
+    }
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
