@@ -68,6 +68,13 @@ std::string remedy(int error, const config::Endpoint& endpoint) {
     }
 }
 
+protocol::Problem problem_of(int error, const config::Listener& listener, const std::string& config_file) {
+    std::string place = config_file;
+    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
+    return {(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() + ": " +
+            std::strerror(error) + remedy(error, listener.endpoint)};
+}
+
 }  // namespace
 
 std::vector<int> inherited_sockets() {
@@ -85,10 +92,7 @@ protocol::Result<int> listen_on(const config::Listener& listener, const std::str
     if (descriptor >= 0 && ::listen(descriptor, kBacklog) == 0) return descriptor;
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
-    std::string place = config_file;
-    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
-    return protocol::Problem{(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() +
-                             ": " + std::strerror(error) + remedy(error, listener.endpoint)};
+    return problem_of(error, listener, config_file);
 }
 
 }  // namespace gatepost::gateway

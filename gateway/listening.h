@@ -1,6 +1,7 @@
 // Listening sockets: those that systemd hands over, or our own, one for each worker on the same port.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 

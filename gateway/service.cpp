@@ -96,7 +96,7 @@ class Conductor {
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                    static_cast<unsigned long long>(now.tv_sec) * 1000000ull + static_cast<unsigned long long>(now.tv_nsec) / 1000);
-        SnapshotResult result = file_.empty() ? SnapshotResult{snapshot_, {}} : take_snapshot(file_, Purpose::serving);
+        SnapshotResult result = read_again();
         for (const auto& problem : result.problems) {
             LogLine line("config");
             log_warning(line.add("problem", problem));
@@ -111,6 +111,16 @@ class Conductor {
             log_info(line.add("file", file_).add("state", "done"));
         }
         tell_ready();
+    }
+
+    // Whatever goes wrong, what runs goes on.
+    SnapshotResult read_again() const {
+        if (file_.empty()) return {snapshot_, {}};
+        try {
+            return take_snapshot(file_, Purpose::serving);
+        } catch (const std::exception& error) {
+            return {nullptr, {file_ + ": error: " + error.what()}};
+        }
     }
 
     void warn_of_restart(const config::Settings& next) {
@@ -143,9 +153,15 @@ class Conductor {
         log_info(line.add("state", "draining"));
         for (const auto& worker : workers_) worker->drain();
         wait_for_last(Clock::now() + snapshot_->settings.limits.drain_timeout);
-        // A second signal ends it at once.
-        signals_.async_wait([this](ErrorCode error, int) {
-            if (!error) context_.stop();
+        wait_for_second_signal();
+    }
+
+    // It ends at once what still runs; a reload does not.
+    void wait_for_second_signal() {
+        signals_.async_wait([this](ErrorCode error, int signal) {
+            if (error) return;
+            if (signal == SIGHUP) return wait_for_second_signal();
+            context_.stop();
         });
     }
 
