@@ -104,29 +104,36 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
     co_return answer;
 }
 
+awaitable<bool> SmtpDelivery::write_gathered(std::vector<asio::const_buffer>& pieces) {
+    const bool written = co_await connection_->transport.write(pieces);
+    pieces.clear();
+    co_return written;
+}
+
+// A small message goes out in one call, its final dot included: each call costs about as much as parsing a header.
 awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline) {
     OutgoingReader reader(message);
     protocol::DotStuffer stuffer;
-    std::vector<asio::const_buffer> buffers;
-    auto& transport = connection_->transport;
-    transport.set_deadline(deadline);
+    std::vector<asio::const_buffer> pieces;
+    std::size_t octets = 0;
+    connection_->transport.set_deadline(deadline);
     for (std::string_view portion = reader.next(); !portion.empty(); portion = reader.next()) {
-        std::size_t octets = 0;
         while (!portion.empty()) {
             const std::string_view piece = stuffer.next(portion);
-            buffers.emplace_back(piece.data(), piece.size());
+            pieces.emplace_back(piece.data(), piece.size());
             octets += piece.size();
-            const bool is_full = buffers.size() == kGather || octets >= kGatherOctets || portion.empty();
-            if (!is_full) continue;
-            const bool written = co_await transport.write(buffers);
+            const bool is_full = pieces.size() == kGather || octets >= kGatherOctets;
+            if (!is_full && (reader.lasts() || !portion.empty())) continue;
+            const bool written = co_await write_gathered(pieces);
             if (!written) co_return false;
-            buffers.clear();
             octets = 0;
         }
     }
     // Without its final dot the downstream drops what it got so far.
     if (reader.failed()) co_return false;
-    const bool ended = co_await transport.write(stuffer.end());
+    const std::string_view end = stuffer.end();
+    pieces.emplace_back(end.data(), end.size());
+    const bool ended = co_await write_gathered(pieces);
     co_return ended;
 }
 
