@@ -59,6 +59,21 @@ int bound_socket(const config::Endpoint& endpoint, Sharing sharing) {
     return bind_socket(endpoint, true);
 }
 
+std::string address_of(int descriptor) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "?";
+    char host[INET6_ADDRSTRLEN] = "";
+    if (storage.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+        ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+        return std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
+    }
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+}
+
 std::string remedy(int error, const config::Endpoint& endpoint) {
     switch (error) {
         case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
@@ -93,6 +108,12 @@ protocol::Result<int> listen_on(const config::Listener& listener, const std::str
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
     return problem_of(error, listener, config_file);
+}
+
+std::string addresses_of(const std::vector<int>& sockets) {
+    std::string text;
+    for (const int socket : sockets) text += (text.empty() ? "" : ",") + address_of(socket);
+    return text;
 }
 
 }  // namespace gatepost::gateway

@@ -52,17 +52,13 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
     return sockets;
 }
 
-std::string addresses(const config::Settings& settings) {
-    std::string text;
-    for (const auto& listener : settings.listeners) text += (text.empty() ? "" : ",") + listener.endpoint.text();
-    return text;
-}
-
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file)
+    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file,
+              std::string listening_on)
         : context_(context), workers_(workers), snapshot_(std::move(snapshot)), file_(std::move(file)),
+          listening_on_(std::move(listening_on)),
           signals_(context, SIGTERM, SIGINT, SIGHUP), tick_(context) {}
 
     void start() {
@@ -88,7 +84,7 @@ class Conductor {
 
     void tell_ready() {
         const auto& settings = snapshot_->settings;
-        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", addresses(settings).c_str(), settings.domains.size());
+        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", listening_on_.c_str(), settings.domains.size());
     }
 
     void reload() {
@@ -183,6 +179,7 @@ class Conductor {
     Workers& workers_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
+    const std::string listening_on_;
     asio::signal_set signals_;
     asio::steady_timer tick_;
     std::chrono::microseconds watchdog_{0};
@@ -200,17 +197,18 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
         std::fprintf(stderr, "%s\n", sockets.problem().c_str());
         return EX_UNAVAILABLE;
     }
+    const std::string listening_on = addresses_of(sockets->front());
     start_log();
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
     for (auto& set : *sockets) workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
-    Conductor conductor(context, workers, snapshot, file);
+    Conductor conductor(context, workers, snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
-    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", addresses(settings))
+    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", listening_on)
                  .add("workers", workers.size()).add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
