@@ -30,6 +30,35 @@ socklen_t fill(sockaddr_storage& storage, const config::Endpoint& endpoint) {
     return sizeof v6;
 }
 
+// Negative, with errno, if it cannot be had.
+int bind_socket(const config::Endpoint& endpoint, bool reuses_port) {
+    sockaddr_storage storage{};
+    const socklen_t size = fill(storage, endpoint);
+    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return descriptor;
+    const int on = 1, off = 0;
+    ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (reuses_port) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    // "[::]:25" is for both families.
+    if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) == 0) return descriptor;
+    const int error = errno;
+    ::close(descriptor);
+    errno = error;
+    return -1;
+}
+
+// With SO_REUSEPORT a second gatepost would quietly get half of the first one's clients: so the port is tried
+// without it before.
+int bound_socket(const config::Endpoint& endpoint, Sharing sharing) {
+    if (sharing == Sharing::first) {
+        const int trial = bind_socket(endpoint, false);
+        if (trial < 0) return trial;
+        ::close(trial);
+    }
+    return bind_socket(endpoint, true);
+}
+
 std::string remedy(int error, const config::Endpoint& endpoint) {
     switch (error) {
         case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
@@ -51,20 +80,9 @@ std::vector<int> inherited_sockets() {
     return sockets;
 }
 
-protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file) {
-    sockaddr_storage storage{};
-    const socklen_t size = fill(storage, listener.endpoint);
-    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1, off = 0;
-    if (descriptor >= 0) {
-        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-        // "[::]:25" is for both families.
-        if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-        if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) == 0 && ::listen(descriptor, kBacklog) == 0) {
-            return descriptor;
-        }
-    }
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing) {
+    const int descriptor = bound_socket(listener.endpoint, sharing);
+    if (descriptor >= 0 && ::listen(descriptor, kBacklog) == 0) return descriptor;
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
     std::string place = config_file;

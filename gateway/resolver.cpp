@@ -205,7 +205,10 @@ bool Resolver::Query::receive(std::span<const std::uint8_t> packet, bool by_tcp)
             if (by_tcp) return false;
             ++resolver_.counts_.tcp;
             wait();  // the whole exchange by TCP gets the time of one attempt
-            asio::co_spawn(resolver_.context_, resolver_.ask_by_tcp(shared_from_this(), attempt_), asio::detached);
+            asio::co_spawn(resolver_.context_,
+                           ask_by_tcp(resolver_.context_, shared_from_this(), attempt_,
+                                      resolver_.servers_[server()].tcp_endpoint, resolver_.settings_.timeout),
+                           asio::detached);
             return true;
         case WireReply::Kind::refused:
             ++refusals_;
@@ -248,6 +251,9 @@ Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> serv
 
 Resolver::~Resolver() {
     for (auto& [question, query] : running_) query->ended = true;
+    for (const auto& ports : ports_) {
+        for (const auto& port : ports) port->close();  // a port that still waits for a reply keeps itself
+    }
 }
 
 auth::DnsAnswerPtr Resolver::cached(const DnsQuestion& question) {
@@ -351,14 +357,15 @@ awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socke
 
 }  // namespace
 
-awaitable<void> Resolver::ask_by_tcp(std::shared_ptr<Query> query, unsigned attempt) {
-    auto socket = std::make_shared<tcp::socket>(context_);
-    asio::steady_timer limit(context_, settings_.timeout);
+// Takes all it needs with it: the resolver may be gone before it begins.
+awaitable<void> Resolver::ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query, unsigned attempt,
+                                     tcp::endpoint server, std::chrono::milliseconds time) {
+    auto socket = std::make_shared<tcp::socket>(context);
+    asio::steady_timer limit(context, time);
     limit.async_wait([socket](ErrorCode error) {
         ErrorCode ignored;
         if (!error) socket->close(ignored);
     });
-    const tcp::endpoint server = servers_[query->server()].tcp_endpoint;
     const std::vector<std::uint8_t> reply = co_await exchange(socket, server, query->wire.packet);
     if (query->ended || query->attempt_ != attempt) co_return;
     if (!query->receive(reply, true)) query->attempt_failed("no answer over TCP");

@@ -34,7 +34,7 @@ Reply as_ours(const Reply& theirs) {
 }
 
 SmtpDelivery::~SmtpDelivery() {
-    if (!connection_ || is_lost_) return;
+    if (!connection_) return;
     connection_->needs_reset = true;
     relay_.keep(std::move(connection_));
 }
@@ -58,12 +58,15 @@ std::string SmtpDelivery::parameters() const {
     return text.empty() ? text : text.substr(1);
 }
 
-// One try. `is_broken`: the connection failed before the downstream said anything about this transaction.
+// One try. `is_broken`: the connection has failed or is closing; 421 speaks of it and not of this transaction.
 awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_broken) {
     auto& dialogue = connection_->dialogue;
     dialogue.recipient(forward_path.text());
     ClientAction action = co_await relay_.finish_request(*connection_);
-    if (const auto* done = std::get_if<ClientDone>(&action)) co_return as_ours(done->reply);
+    if (const auto* done = std::get_if<ClientDone>(&action)) {
+        is_broken = done->reply.code == 421;
+        co_return as_ours(done->reply);
+    }
     const auto& failed = std::get<ClientFailed>(action);
     LogLine line("downstream");
     log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", failed.why));
@@ -72,8 +75,9 @@ awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_
 }
 
 awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path) {
-    if (is_lost_) co_return reply::kDownstreamDown;
+    if (refusal_) co_return *refusal_;
     bool is_new = false;
+    Reply answer = reply::kDownstreamDown;
     // A kept connection may have been closed by the server a moment ago: then once more on a new one.
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (!connection_) {
@@ -85,22 +89,20 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
             }
             if (!connection_) co_return reply::kDownstreamDown;
             server_ = connection_->server;
-            if (auto refusal = mismatch()) co_return *refusal;
+            refusal_ = mismatch();
+            if (refusal_) co_return *refusal_;
             connection_->dialogue.begin(sender_.reverse_path.text(), parameters());
             connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
         }
         bool is_broken = false;
-        Reply answer = co_await ask(forward_path, is_broken);
+        answer = co_await ask(forward_path, is_broken);
         if (answer.is_positive()) ++accepted_;
         if (!is_broken) co_return answer;
         connection_.reset();
-        if (accepted_ > 0) {
-            is_lost_ = true;  // the recipients accepted so far are gone with the connection
-            break;
-        }
-        if (is_new) break;
+        if (accepted_ > 0) refusal_ = reply::kDownstreamDown;  // the recipients accepted so far are gone with it
+        if (accepted_ > 0 || is_new) break;
     }
-    co_return reply::kDownstreamDown;
+    co_return answer;
 }
 
 awaitable<bool> SmtpDelivery::write_gathered(std::vector<asio::const_buffer>& pieces) {
@@ -137,7 +139,7 @@ awaitable<bool> SmtpDelivery::write_content(Outgoing& message) {
 }
 
 awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
-    if (!connection_ || is_lost_ || accepted_ == 0) co_return reply::kDownstreamDown;
+    if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
     connection_->dialogue.data();
     ClientAction begun = co_await relay_.finish_request(*connection_);
     const auto* go = std::get_if<ClientDone>(&begun);
@@ -147,7 +149,6 @@ awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
     if (!written) {
         LogLine line("downstream");
         log_warning(line.add("server", connection_->server).add("at", "DATA").add("why", "connection lost"));
-        is_lost_ = true;
         connection_.reset();
         co_return reply::kDownstreamDown;
     }
