@@ -6,6 +6,11 @@
 #include "protocol/ip_address.h"
 
 namespace gatepost::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kAgain{200};
+
+}  // namespace
 
 // Outlives the transport by the one callback that may already be on its way.
 struct Transport::Watch : std::enable_shared_from_this<Watch> {
@@ -15,18 +20,21 @@ struct Transport::Watch : std::enable_shared_from_this<Watch> {
         deadline = next;
         has_passed = false;
         // A later deadline is noticed when the timer fires: re-arming it for each read would cost more.
-        if (!is_armed || next < timer.expiry()) arm();
+        if (!is_armed || next < timer.expiry()) arm(next);
     }
-    void arm() {
+    void arm(Deadline when) {
         is_armed = true;
-        timer.expires_at(deadline);
+        timer.expires_at(when);
         timer.async_wait([self = shared_from_this()](ErrorCode error) {
             if (error || !self->socket) return;
             self->is_armed = false;
-            if (Clock::now() < self->deadline) return self->arm();
+            if (Clock::now() < self->deadline) return self->arm(self->deadline);
             self->has_passed = true;
             ErrorCode ignored;
             self->socket->cancel(ignored);
+            // Nothing was cancelled if a part of a write or a handshake had just succeeded, and its next part would
+            // wait for ever: again, until somebody sets another deadline.
+            self->arm(Clock::now() + kAgain);
         });
     }
 
