@@ -9,7 +9,6 @@ namespace gatepost::auth {
 namespace {
 
 using protocol::is_alnum;
-using protocol::is_alpha;
 using protocol::is_digit;
 using protocol::lower;
 

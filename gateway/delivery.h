@@ -45,8 +45,9 @@ class Delivery {
 class OutgoingReader {
   public:
     explicit OutgoingReader(Outgoing& message) : message_(message) {}
-    // Empty at the end. Valid until the next call.
+    // Empty at the end. Valid until the next call, and to the end of the message if lasts().
     std::string_view next();
+    bool lasts() const { return scratch_ == nullptr; }
     // The body could not be read to its end.
     bool failed() const { return failed_; }
 

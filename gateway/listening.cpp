@@ -59,6 +59,21 @@ int bound_socket(const config::Endpoint& endpoint, Sharing sharing) {
     return bind_socket(endpoint, true);
 }
 
+std::string address_of(int descriptor) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "?";
+    char host[INET6_ADDRSTRLEN] = "";
+    if (storage.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+        ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+        return std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
+    }
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+}
+
 std::string remedy(int error, const config::Endpoint& endpoint) {
     switch (error) {
         case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
@@ -66,6 +81,13 @@ std::string remedy(int error, const config::Endpoint& endpoint) {
         case EADDRNOTAVAIL: return "; this machine has no such address";
         default: return "";
     }
+}
+
+protocol::Problem problem_of(int error, const config::Listener& listener, const std::string& config_file) {
+    std::string place = config_file;
+    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
+    return {(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() + ": " +
+            std::strerror(error) + remedy(error, listener.endpoint)};
 }
 
 }  // namespace
@@ -85,10 +107,13 @@ protocol::Result<int> listen_on(const config::Listener& listener, const std::str
     if (descriptor >= 0 && ::listen(descriptor, kBacklog) == 0) return descriptor;
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
-    std::string place = config_file;
-    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
-    return protocol::Problem{(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() +
-                             ": " + std::strerror(error) + remedy(error, listener.endpoint)};
+    return problem_of(error, listener, config_file);
+}
+
+std::string addresses_of(const std::vector<int>& sockets) {
+    std::string text;
+    for (const int socket : sockets) text += (text.empty() ? "" : ",") + address_of(socket);
+    return text;
 }
 
 }  // namespace gatepost::gateway

@@ -1,6 +1,7 @@
 // Listening sockets: those that systemd hands over, or our own, one for each worker on the same port.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,5 +18,8 @@ enum class Sharing { first, with_our_own };
 
 // A listening TCP socket with SO_REUSEPORT. The problem says what to do about it.
 protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing);
+
+// Where the sockets really listen, for the log: "127.0.0.1:25,[::]:25".
+std::string addresses_of(const std::vector<int>& sockets);
 
 }  // namespace gatepost::gateway

@@ -115,7 +115,10 @@ awaitable<Reply> MaildirDelivery::deliver(Outgoing& message) {
     auto work = asio::make_work_guard(context_);
     // The coroutine waits below, so what the thread refers to stays.
     asio::post(disk_, [&] {
-        answer = store(folder_, name, fields, message);
+        try {
+            answer = store(folder_, name, fields, message);
+        } catch (const std::exception&) {  // nobody would catch it in that thread; 451 as it stands
+        }
         asio::post(context_, [&] { done.cancel(); });
     });
     co_await done.async_wait(no_throw);

@@ -15,6 +15,7 @@ using protocol::Reply;
 constexpr std::size_t kMaxKept = 32;
 constexpr std::chrono::seconds kMaxIdle{60};      // servers close idle connections after 5 minutes or so
 constexpr std::chrono::seconds kConnectTime{10};  // for one address; the client is waiting
+constexpr std::chrono::seconds kGreetingTime{60};  // up to EHLO in TLS; then the next server is tried
 
 protocol::TlsWish wish_of(config::DownstreamTls tls) {
     switch (tls) {
@@ -39,10 +40,10 @@ std::unique_ptr<Delivery> Relay::begin(const Sender& sender) {
     return std::make_unique<SmtpDelivery>(*this, sender);
 }
 
-awaitable<ClientAction> Relay::finish_request(DownstreamConnection& connection) {
+awaitable<ClientAction> Relay::finish_request(DownstreamConnection& connection, Deadline deadline) {
     auto& transport = connection.transport;
     auto& dialogue = connection.dialogue;
-    transport.set_deadline(Clock::now() + settings_.limits.downstream_timeout);
+    transport.set_deadline(deadline);
     for (;;) {
         ClientAction action = dialogue.next();
         if (const auto* send = std::get_if<protocol::ClientSend>(&action)) {
@@ -78,7 +79,7 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::take_kept() {
         if (Clock::now() - connection->idle_since > kMaxIdle || !connection->transport.looks_alive()) continue;
         if (connection->needs_reset) {
             connection->dialogue.reset();
-            ClientAction action = co_await finish_request(*connection);
+            ClientAction action = co_await finish_request(*connection, deadline());
             const auto* done = std::get_if<protocol::ClientDone>(&action);
             if (!done || !done->reply.is_positive()) continue;
             connection->needs_reset = false;
@@ -89,7 +90,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::take_kept() {
 }
 
 void Relay::keep(std::unique_ptr<DownstreamConnection> connection) {
-    if (!connection->dialogue.is_usable()) return;
+    // A reply still on its way would be taken for the answer to the next message's command.
+    if (!connection->dialogue.is_usable() || !connection->dialogue.is_at_rest()) return;
     connection->idle_since = Clock::now();
     connection->transport.set_deadline(Deadline::max());
     kept_.push_back(std::move(connection));
@@ -169,7 +171,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config:
     ErrorCode ignored;
     connection->transport.socket().set_option(tcp::no_delay(true), ignored);
     connection->dialogue.greet();
-    const ClientAction action = co_await finish_request(*connection);
+    const Deadline limit = std::min<Deadline>(deadline(), Clock::now() + kGreetingTime);
+    const ClientAction action = co_await finish_request(*connection, limit);
     tls_failed = connection->tls_failed;
     const auto* done = std::get_if<protocol::ClientDone>(&action);
     if (!done) {

@@ -45,7 +45,9 @@ class Relay {
     awaitable<std::unique_ptr<DownstreamConnection>> connect(std::string& why);
     void keep(std::unique_ptr<DownstreamConnection> connection);
     // Runs the request that was made of the connection's dialogue to its end.
-    awaitable<protocol::ClientAction> finish_request(DownstreamConnection& connection);
+    awaitable<protocol::ClientAction> finish_request(DownstreamConnection& connection, Deadline deadline);
+    // For whatever the downstream is asked to do now.
+    Deadline deadline() const { return Clock::now() + settings_.limits.downstream_timeout; }
 
     const config::Settings& settings() const { return settings_; }
 

@@ -52,17 +52,13 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
     return sockets;
 }
 
-std::string addresses(const config::Settings& settings) {
-    std::string text;
-    for (const auto& listener : settings.listeners) text += (text.empty() ? "" : ",") + listener.endpoint.text();
-    return text;
-}
-
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file)
+    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file,
+              std::string listening_on)
         : context_(context), workers_(workers), snapshot_(std::move(snapshot)), file_(std::move(file)),
+          listening_on_(std::move(listening_on)),
           signals_(context, SIGTERM, SIGINT, SIGHUP), tick_(context) {}
 
     void start() {
@@ -88,7 +84,7 @@ class Conductor {
 
     void tell_ready() {
         const auto& settings = snapshot_->settings;
-        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", addresses(settings).c_str(), settings.domains.size());
+        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", listening_on_.c_str(), settings.domains.size());
     }
 
     void reload() {
@@ -96,7 +92,7 @@ class Conductor {
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
                    static_cast<unsigned long long>(now.tv_sec) * 1000000ull + static_cast<unsigned long long>(now.tv_nsec) / 1000);
-        SnapshotResult result = file_.empty() ? SnapshotResult{snapshot_, {}} : take_snapshot(file_, Purpose::serving);
+        SnapshotResult result = read_again();
         for (const auto& problem : result.problems) {
             LogLine line("config");
             log_warning(line.add("problem", problem));
@@ -111,6 +107,16 @@ class Conductor {
             log_info(line.add("file", file_).add("state", "done"));
         }
         tell_ready();
+    }
+
+    // Whatever goes wrong, what runs goes on.
+    SnapshotResult read_again() const {
+        if (file_.empty()) return {snapshot_, {}};
+        try {
+            return take_snapshot(file_, Purpose::serving);
+        } catch (const std::exception& error) {
+            return {nullptr, {file_ + ": error: " + error.what()}};
+        }
     }
 
     void warn_of_restart(const config::Settings& next) {
@@ -143,9 +149,15 @@ class Conductor {
         log_info(line.add("state", "draining"));
         for (const auto& worker : workers_) worker->drain();
         wait_for_last(Clock::now() + snapshot_->settings.limits.drain_timeout);
-        // A second signal ends it at once.
-        signals_.async_wait([this](ErrorCode error, int) {
-            if (!error) context_.stop();
+        wait_for_second_signal();
+    }
+
+    // It ends at once what still runs; a reload does not.
+    void wait_for_second_signal() {
+        signals_.async_wait([this](ErrorCode error, int signal) {
+            if (error) return;
+            if (signal == SIGHUP) return wait_for_second_signal();
+            context_.stop();
         });
     }
 
@@ -167,6 +179,7 @@ class Conductor {
     Workers& workers_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
+    const std::string listening_on_;
     asio::signal_set signals_;
     asio::steady_timer tick_;
     std::chrono::microseconds watchdog_{0};
@@ -184,17 +197,18 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
         std::fprintf(stderr, "%s\n", sockets.problem().c_str());
         return EX_UNAVAILABLE;
     }
+    const std::string listening_on = addresses_of(sockets->front());
     start_log();
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
     for (auto& set : *sockets) workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
-    Conductor conductor(context, workers, snapshot, file);
+    Conductor conductor(context, workers, snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
-    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", addresses(settings))
+    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", listening_on)
                  .add("workers", workers.size()).add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it

@@ -62,16 +62,15 @@ std::string SmtpDelivery::parameters() const {
 awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_broken) {
     auto& dialogue = connection_->dialogue;
     dialogue.recipient(forward_path.text());
-    ClientAction action = co_await relay_.finish_request(*connection_);
-    if (const auto* done = std::get_if<ClientDone>(&action)) {
-        is_broken = done->reply.code == 421;
-        co_return as_ours(done->reply);
-    }
-    const auto& failed = std::get<ClientFailed>(action);
+    ClientAction action = co_await relay_.finish_request(*connection_, relay_.deadline());
+    const auto* done = std::get_if<ClientDone>(&action);
+    // A 421 speaks of the connection; a server may have sent it to a kept one just before we spoke.
+    is_broken = !done || done->reply.code == 421;
+    if (done && !is_broken) co_return as_ours(done->reply);
+    const std::string why = done ? done->reply.text() : std::get<ClientFailed>(action).why;
     LogLine line("downstream");
-    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", failed.why));
-    is_broken = true;
-    co_return reply::kDownstreamDown;
+    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", why));
+    co_return done ? as_ours(done->reply) : Reply(reply::kDownstreamDown);
 }
 
 awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path) {
@@ -105,40 +104,50 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
     co_return answer;
 }
 
-awaitable<bool> SmtpDelivery::write_content(Outgoing& message) {
+awaitable<bool> SmtpDelivery::write_gathered(std::vector<asio::const_buffer>& pieces) {
+    const bool written = co_await connection_->transport.write(pieces);
+    pieces.clear();
+    co_return written;
+}
+
+// A small message goes out in one call, its final dot included: each call costs about as much as parsing a header.
+awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline) {
     OutgoingReader reader(message);
     protocol::DotStuffer stuffer;
-    std::vector<asio::const_buffer> buffers;
-    auto& transport = connection_->transport;
+    std::vector<asio::const_buffer> pieces;
+    std::size_t octets = 0;
+    connection_->transport.set_deadline(deadline);
     for (std::string_view portion = reader.next(); !portion.empty(); portion = reader.next()) {
-        std::size_t octets = 0;
         while (!portion.empty()) {
             const std::string_view piece = stuffer.next(portion);
-            buffers.emplace_back(piece.data(), piece.size());
+            pieces.emplace_back(piece.data(), piece.size());
             octets += piece.size();
-            const bool is_full = buffers.size() == kGather || octets >= kGatherOctets || portion.empty();
-            if (!is_full) continue;
-            transport.set_deadline(Clock::now() + relay_.settings().limits.downstream_timeout);
-            const bool written = co_await transport.write(buffers);
+            const bool is_full = pieces.size() == kGather || octets >= kGatherOctets;
+            if (!is_full && (reader.lasts() || !portion.empty())) continue;
+            const bool written = co_await write_gathered(pieces);
             if (!written) co_return false;
-            buffers.clear();
             octets = 0;
         }
     }
     // Without its final dot the downstream drops what it got so far.
     if (reader.failed()) co_return false;
-    const bool ended = co_await transport.write(stuffer.end());
+    const std::string_view end = stuffer.end();
+    pieces.emplace_back(end.data(), end.size());
+    const bool ended = co_await write_gathered(pieces);
     co_return ended;
 }
 
 awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
     if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
+    // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again what the
+    // downstream may still have taken (RFC 1047).
+    const Deadline deadline = relay_.deadline();
     connection_->dialogue.data();
-    ClientAction begun = co_await relay_.finish_request(*connection_);
+    ClientAction begun = co_await relay_.finish_request(*connection_, deadline);
     const auto* go = std::get_if<ClientDone>(&begun);
     if (go && !go->reply.is_intermediate()) co_return as_ours(go->reply);
     bool written = false;
-    if (go) written = co_await write_content(message);
+    if (go) written = co_await write_content(message, deadline);
     if (!written) {
         LogLine line("downstream");
         log_warning(line.add("server", connection_->server).add("at", "DATA").add("why", "connection lost"));
@@ -146,7 +155,7 @@ awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
         co_return reply::kDownstreamDown;
     }
     connection_->dialogue.end_of_content();
-    ClientAction ended = co_await relay_.finish_request(*connection_);
+    ClientAction ended = co_await relay_.finish_request(*connection_, deadline);
     if (const auto* done = std::get_if<ClientDone>(&ended)) {
         Reply answer = as_ours(done->reply);
         relay_.keep(std::move(connection_));

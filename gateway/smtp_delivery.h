@@ -19,7 +19,8 @@ class SmtpDelivery final : public Delivery {
 
   private:
     awaitable<protocol::Reply> ask(const protocol::Path& forward_path, bool& is_broken);
-    awaitable<bool> write_content(Outgoing& message);
+    awaitable<bool> write_content(Outgoing& message, Deadline deadline);
+    awaitable<bool> write_gathered(std::vector<asio::const_buffer>& pieces);
     // What the downstream cannot take, or nothing.
     std::optional<protocol::Reply> mismatch() const;
     std::string parameters() const;

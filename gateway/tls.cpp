@@ -55,13 +55,16 @@ protocol::Result<std::unique_ptr<asio::ssl::context>> load(const config::TlsIden
     SSL_CTX_set_num_tickets(ctx, 1);
     static constexpr unsigned char kSessionContext[] = "gatepost";
     SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
+    // Nobody is there to be asked for a passphrase, least of all at a reload.
+    SSL_CTX_set_default_passwd_cb(ctx, [](char*, int, int, void*) { return 0; });
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, identity.certificate.c_str()) != 1) {
         return protocol::Problem{problem_of(identity, file, "certificate " + identity.certificate +
                                  " cannot be loaded: " + why_unreadable(identity.certificate) +
                                  "; it must be a PEM file that gatepost may read, own certificate first")};
     }
-    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    // A key of another type than the certificate's is taken beside it: only the second check sees that.
+    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
         return protocol::Problem{problem_of(identity, file, "key " + identity.key + " cannot be loaded: " +
                                  why_unreadable(identity.key) +
                                  "; it must be the unencrypted PEM key of " + identity.certificate)};

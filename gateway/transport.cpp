@@ -6,6 +6,11 @@
 #include "protocol/ip_address.h"
 
 namespace gatepost::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kAgain{200};
+
+}  // namespace
 
 // Outlives the transport by the one callback that may already be on its way.
 struct Transport::Watch : std::enable_shared_from_this<Watch> {
@@ -15,18 +20,21 @@ struct Transport::Watch : std::enable_shared_from_this<Watch> {
         deadline = next;
         has_passed = false;
         // A later deadline is noticed when the timer fires: re-arming it for each read would cost more.
-        if (!is_armed || next < timer.expiry()) arm();
+        if (!is_armed || next < timer.expiry()) arm(next);
     }
-    void arm() {
+    void arm(Deadline when) {
         is_armed = true;
-        timer.expires_at(deadline);
+        timer.expires_at(when);
         timer.async_wait([self = shared_from_this()](ErrorCode error) {
             if (error || !self->socket) return;
             self->is_armed = false;
-            if (Clock::now() < self->deadline) return self->arm();
+            if (Clock::now() < self->deadline) return self->arm(self->deadline);
             self->has_passed = true;
             ErrorCode ignored;
             self->socket->cancel(ignored);
+            // Nothing was cancelled if a part of a write or a handshake had just succeeded, and its next part would
+            // wait for ever: again, until somebody sets another deadline.
+            self->arm(Clock::now() + kAgain);
         });
     }
 
@@ -36,6 +44,17 @@ struct Transport::Watch : std::enable_shared_from_this<Watch> {
     bool is_armed = false;
     bool has_passed = false;
 };
+
+namespace {
+
+void drop(std::vector<asio::const_buffer>& buffers, std::size_t octets) {
+    auto first = buffers.begin();
+    while (first != buffers.end() && first->size() <= octets) octets -= (first++)->size();
+    buffers.erase(buffers.begin(), first);
+    if (octets > 0) buffers.front() += octets;
+}
+
+}  // namespace
 
 Transport::Transport(tcp::socket socket) : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
     ErrorCode ignored;
@@ -62,13 +81,32 @@ awaitable<std::size_t> Transport::read_some(std::span<char> into) {
     co_return error ? 0 : size;
 }
 
+// Mostly all of it fits into the socket's buffer: then neither the reactor nor a further coroutine is needed. Gives
+// what was taken; less than all means that it has to be waited for, which also finds out about errors.
+template <class Buffers>
+std::size_t Transport::write_now(const Buffers& buffers) {
+    ErrorCode error;
+    if (!socket_.non_blocking()) socket_.non_blocking(true, error);
+    if (error || timed_out()) return 0;
+    return socket_.write_some(buffers, error);
+}
+
 awaitable<bool> Transport::write(std::string_view bytes) {
-    const std::vector<asio::const_buffer> buffers{asio::buffer(bytes.data(), bytes.size())};
-    const bool written = co_await write(buffers);
+    if (!tls_) bytes.remove_prefix(write_now(asio::buffer(bytes)));
+    if (bytes.empty()) co_return true;
+    const std::vector<asio::const_buffer> rest{asio::buffer(bytes.data(), bytes.size())};
+    const bool written = co_await wait_to_write(rest);
     co_return written;
 }
 
-awaitable<bool> Transport::write(const std::vector<asio::const_buffer>& buffers) {
+awaitable<bool> Transport::write(std::vector<asio::const_buffer>& buffers) {
+    if (!tls_) drop(buffers, write_now(buffers));
+    if (buffers.empty()) co_return true;
+    const bool written = co_await wait_to_write(buffers);
+    co_return written;
+}
+
+awaitable<bool> Transport::wait_to_write(const std::vector<asio::const_buffer>& buffers) {
     if (timed_out()) co_return false;
     if (tls_) {
         auto [error, size] = co_await asio::async_write(*tls_, buffers, no_throw);

@@ -24,7 +24,7 @@ class Transport {
     // Octets read; 0 when the peer is gone, the time is up, or somebody called wake().
     awaitable<std::size_t> read_some(std::span<char> into);
     awaitable<bool> write(std::string_view bytes);
-    awaitable<bool> write(const std::vector<asio::const_buffer>& buffers);
+    awaitable<bool> write(std::vector<asio::const_buffer>& buffers);  // what is left in them afterwards means nothing
     // The handshake as server or client; `name` is sent as SNI and, if the context verifies, checked.
     awaitable<bool> accept_tls(asio::ssl::context& context);
     awaitable<bool> start_tls(asio::ssl::context& context, const std::string& name);
@@ -44,6 +44,10 @@ class Transport {
   private:
     struct Watch;
     using Tls = asio::ssl::stream<tcp::socket&>;
+
+    template <class Buffers>
+    std::size_t write_now(const Buffers& buffers);
+    awaitable<bool> wait_to_write(const std::vector<asio::const_buffer>& buffers);
 
     tcp::socket socket_;
     std::unique_ptr<Tls> tls_;

@@ -10,7 +10,8 @@ namespace {
 
 namespace reply = protocol::reply;
 
-// Without descriptors, accept() fails at once and again: wait instead of spinning, sessions that end make room.
+// Without descriptors (our own limit or the system's), accept() fails at once and again: wait instead of spinning,
+// sessions that end make room.
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
 tcp protocol_of(int socket) {
@@ -21,7 +22,12 @@ tcp protocol_of(int socket) {
 }
 
 protocol::IpAddress ip_of(const tcp::endpoint& endpoint) {
-    return protocol::IpAddress::parse(endpoint.address().to_string()).value_or(protocol::IpAddress());
+    if (endpoint.address().is_v4()) {
+        const auto bytes = endpoint.address().to_v4().to_bytes();
+        return protocol::IpAddress::from_bytes(bytes).value_or(protocol::IpAddress());
+    }
+    const auto bytes = endpoint.address().to_v6().to_bytes();  // as text it may have a zone, "fe80::1%eth0"
+    return protocol::IpAddress::from_bytes(bytes).value_or(protocol::IpAddress());
 }
 
 std::optional<protocol::Reply> refusal_for(Admission::Verdict verdict) {
@@ -33,13 +39,21 @@ std::optional<protocol::Reply> refusal_for(Admission::Verdict verdict) {
     return reply::kTooManySessionsOfClient;
 }
 
+// Never throws: memory may be what is short.
+void log_bug(const char* what) noexcept {
+    try {
+        LogLine line("bug");
+        log_error(line.add("what", what));
+    } catch (...) {
+    }
+}
+
 void report(std::exception_ptr exception) {
     if (!exception) return;
     try {
         std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-        LogLine line("bug");
-        log_error(line.add("what", error.what()));
+        log_bug(error.what());
     }
 }
 
@@ -64,8 +78,7 @@ void Worker::start() {
                 context_.run();
                 return;
             } catch (const std::exception& error) {  // memory shortage in a callback costs that one event
-                LogLine line("bug");
-                log_error(line.add("what", error.what()));
+                log_bug(error.what());
             }
         }
     });
@@ -75,18 +88,27 @@ awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
     asio::steady_timer pause(context_);
     while (!is_draining_) {
         auto [error, socket] = co_await acceptor.async_accept(no_throw);
-        if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space || error == asio::error::no_memory) {
+        if (error == asio::error::operation_aborted) break;
+        if (error == asio::error::connection_aborted) continue;  // the client was gone before we took it
+        if (error) {
             LogLine line("accept");
             log_error(line.add("why", error.message()).add("remedy", "raise LimitNOFILE= or lower limits.sessions"));
             pause.expires_after(kPauseWithoutDescriptors);
             co_await pause.async_wait(no_throw);
             continue;
         }
-        if (error == asio::error::operation_aborted) break;
-        if (error) continue;  // the client was gone before we took it
+        welcome(std::move(socket));
+    }
+}
+
+// What goes wrong here costs this client, not the loop that accepts the next one.
+void Worker::welcome(tcp::socket socket) {
+    try {
         ErrorCode gone;
         const protocol::IpAddress client = ip_of(socket.remote_endpoint(gone));
         if (!gone) asio::co_spawn(context_, run_session(std::move(socket), client), report);
+    } catch (const std::exception& error) {
+        log_bug(error.what());
     }
 }
 

@@ -37,6 +37,7 @@ class Worker {
 
   private:
     awaitable<void> accept(tcp::acceptor& acceptor);
+    void welcome(tcp::socket socket);
     awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client);
 
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.

@@ -6,45 +6,42 @@ from addresses of their own in 127.0.0.0/8. Exit status 1 if any message went ot
 """
 
 import argparse
+import contextlib
 import dataclasses
+import os
 import pathlib
 import re
-import socketserver
 import subprocess
 import sys
 import textwrap
-import threading
+import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-import stage  # noqa: E402
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import harness  # noqa: E402
+import mail_kit  # noqa: E402
 
-CONFIGURATION = """
-domains: [example.org]
-downstream: {{servers: ["smtp://127.0.0.1:{sink}"]}}
-dns: {{servers: ["127.0.0.1:{dns}"]}}
-policy:
-  remedy_url: https://example.org/mail
-  known_forwarders:
-    - {{name: alumni, owner: postmaster@example.org, match: {{host: "*.alumni.example"}}, recipients: ["@example.org"]}}
-"""
+POLICY = {
+    "remedy_url": "https://example.org/mail",
+    "known_forwarders": [{"name": "alumni", "owner": "postmaster@example.org", "match": {"host": "*.alumni.example"},
+                          "recipients": ["@example.org"]}],
+}
 
-RECORDS = [
-    ("bank.example", "TXT", "v=spf1 ip4:127.0.0.2 -all"),
-    ("bank.example", "A", "127.0.0.2"),
-    ("_dmarc.bank.example", "TXT", "v=DMARC1; p=reject"),
-    ("mail.bank.example", "A", "127.0.0.2"),
-    ("2.0.0.127.in-addr.arpa", "PTR", "mail.bank.example."),
-    ("shop.example", "A", "127.0.0.3"),
-    ("_dmarc.shop.example", "TXT", "v=DMARC1; p=reject"),
-    ("vendor.example", "TXT", "v=spf1 ip4:127.0.0.3 -all"),
-    ("out.vendor.example", "A", "127.0.0.3"),
-    ("3.0.0.127.in-addr.arpa", "PTR", "out.vendor.example."),
-    ("fwd.alumni.example", "A", "127.0.0.4"),
-    ("4.0.0.127.in-addr.arpa", "PTR", "fwd.alumni.example."),
-    ("lists.example", "TXT", "v=spf1 ip4:127.0.0.5 -all"),
-    ("mx.lists.example", "A", "127.0.0.5"),
-    ("5.0.0.127.in-addr.arpa", "PTR", "mx.lists.example."),
-]
+ZONE = {
+    "bank.example": ["TXT v=spf1 ip4:127.0.0.2 -all", "A 127.0.0.2"],
+    "_dmarc.bank.example": ["TXT v=DMARC1; p=reject"],
+    "mail.bank.example": ["A 127.0.0.2"],
+    "2.0.0.127.in-addr.arpa": ["PTR mail.bank.example."],
+    "shop.example": ["A 127.0.0.3"],
+    "_dmarc.shop.example": ["TXT v=DMARC1; p=reject"],
+    "vendor.example": ["TXT v=spf1 ip4:127.0.0.3 -all"],
+    "out.vendor.example": ["A 127.0.0.3"],
+    "3.0.0.127.in-addr.arpa": ["PTR out.vendor.example."],
+    "fwd.alumni.example": ["A 127.0.0.4"],
+    "4.0.0.127.in-addr.arpa": ["PTR fwd.alumni.example."],
+    "lists.example": ["TXT v=spf1 ip4:127.0.0.5 -all"],
+    "mx.lists.example": ["A 127.0.0.5"],
+    "5.0.0.127.in-addr.arpa": ["PTR mx.lists.example."],
+}
 
 TEXT = "Date: Mon, 23 Nov 2026 10:00:00 +0000\nMessage-ID: <{id}@{domain}>\nFrom: {author}\nTo: you@example.org\n" \
        "Subject: {subject}\n\n{body}\n"
@@ -97,45 +94,10 @@ def mails(sign_for_shop):
     ]
 
 
-class Sink(socketserver.ThreadingTCPServer):
-    """The mail server behind the gateway: takes all, remembers the last message."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), SinkSession)
-        self.received = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class SinkSession(socketserver.StreamRequestHandler):
-    def say(self, line):
-        self.wfile.write(line.encode() + b"\r\n")
-
-    def handle(self):
-        self.say("220 sink.example.org ESMTP")
-        for line in self.rfile:
-            verb = line.split(b" ")[0].strip().upper()
-            if verb == b"DATA":
-                self.say("354 go on")
-                content = b""
-                while not content.endswith(b"\r\n.\r\n"):
-                    content += self.rfile.readline()
-                self.server.received.append(content[:-3].decode())
-                self.say("250 2.0.0 taken")
-            elif verb == b"QUIT":
-                return self.say("221 2.0.0 bye")
-            elif verb == b"EHLO":
-                self.say("250-sink.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8")
-            else:
-                self.say("250 2.0.0 ok")
-
-
 def play(mail, port):
     """Sends it with swaks; gives the lines of the last reply before QUIT."""
     run = subprocess.run(
-        [stage.tool("swaks"), "--server", "127.0.0.1", "--port", str(port), "--local-interface", mail.client,
+        [harness.need("swaks"), "--server", "127.0.0.1", "--port", str(port), "--local-interface", mail.client,
          "--helo", mail.helo, "--from", mail.sender, "--to", "you@example.org", "--tls-optional", "--timeout", "5s",
          "--data", "-"],
         input=mail.message, capture_output=True, text=True, timeout=8)
@@ -222,37 +184,47 @@ def show(number, mail, reply, message, logged, wrong):
     row([sent, reply, decision(logged), reached(message) + verdict])
 
 
+def open_stage(stack, build):
+    """The key of shop.example, the gateway and the sink behind it, with their DNS."""
+    gateway = stack.enter_context(contextlib.closing(harness.Gateway(listening=False)))
+    key = mail_kit.Key(build / "mail_kit", gateway.folder, "shop.example")
+    dns = stack.enter_context(contextlib.closing(harness.Dns({**ZONE, **key.zone})))
+    sink = stack.enter_context(contextlib.closing(harness.Sink()))
+    certificate, private_key = harness.make_certificate(gateway.folder, "mx.example.org")
+    gateway.configure(downstream={"servers": [sink.url]}, dns={"servers": [dns.address]}, policy=POLICY,
+                      tls=[{"certificate": str(certificate), "key": str(private_key)}])
+    gateway.start()
+    return key, gateway, sink
+
+
 def run(build):
-    binary, mail_kit = build / "gatepost", build / "mail_kit"
-    with stage.folder() as folder, Sink() as sink:
-        key = stage.make_key(mail_kit, folder, "shop.example")
-        with stage.dns_zone(folder, RECORDS + [key.record]) as dns, \
-                stage.gateway(folder, binary,
-                              CONFIGURATION.format(sink=sink.server_address[1], dns=dns)) as gateway:
-            print(BORDER)
-            row([["sent"], ["last reply"], ["decision and evidence"], ["reached the downstream"]])
-            failures = 0
-            for number, mail in enumerate(mails(lambda text: stage.sign(mail_kit, key, text)), 1):
-                before = len(sink.received)
-                reply = play(mail, gateway.port)
-                stage.until(lambda: len(gateway.messages()) >= number, "the log line of the message")
-                logged = gateway.messages()[-1]
-                message = sink.received[-1] if len(sink.received) > before else ""
-                wrong = judged(mail, reply, message, logged)
-                show(number, mail, reply, message, logged, wrong)
-                failures += bool(wrong)
-        sink.shutdown()
+    failures = 0
+    with contextlib.ExitStack() as stack:
+        key, gateway, sink = open_stage(stack, build)
+        print(BORDER)
+        row([["sent"], ["last reply"], ["decision and evidence"], ["reached the downstream"]])
+        for number, mail in enumerate(mails(key.sign), 1):
+            before = len(sink.messages)
+            reply = play(mail, gateway.port)
+            logged = harness.poll(lambda: gateway.messages()[number - 1:], "the log line of the message")[0]
+            message = sink.messages[-1].content.decode() if len(sink.messages) > before else ""
+            wrong = judged(mail, reply, message, logged)
+            show(number, mail, reply, message, logged, wrong)
+            failures += bool(wrong)
     print(f"{6 - failures} of 6 went as the standards say." if failures else "All six went as the standards say.")
     return failures
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=stage.REPOSITORY / "build-demo")
+    parser.add_argument("--build", type=pathlib.Path, default=harness.REPOSITORY / "build-demo")
+    build = parser.parse_args().build.resolve()
+    os.environ["GATEPOST"] = str(build / "gatepost")
+    harness.PATIENCE = 8
     try:
-        return 1 if run(parser.parse_args().build) else 0
-    except (stage.Failure, subprocess.SubprocessError) as failure:
-        print(f"demo: {failure}", file=sys.stderr)
+        return 1 if run(build) else 0
+    except (AssertionError, RuntimeError, unittest.SkipTest, subprocess.SubprocessError) as problem:
+        print(f"demo: {problem}", file=sys.stderr)
         return 1
 
 
