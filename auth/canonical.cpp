@@ -14,6 +14,7 @@ namespace {
 using protocol::is_wsp;
 
 constexpr std::size_t kBufferOctets = 4096;
+constexpr std::size_t kMaxPut = 2;     // what put() is given at most, and always finds room for
 constexpr std::size_t kLongRun = 512;  // from here on a copy costs more than a call
 constexpr std::string_view kLineEnd = "\r\n";
 
@@ -150,14 +151,14 @@ void BodyCanonicalizer::finish(const Sink& sink) {
 void BodyCanonicalizer::reduce_white_space(std::string_view chunk, const Sink& sink) {
     while (!chunk.empty()) {
         if (!space_pending_) {
-            const auto copied =
-                copy_unchanged(chunk, &reduced_[reduced_size_], reduced_.size() - reduced_size_);
+            const auto room = reduced_.size() - kMaxPut - reduced_size_;
+            const auto copied = copy_unchanged(chunk, &reduced_[reduced_size_], room);
             reduced_size_ += copied;
             chunk.remove_prefix(copied);
             space_pending_ = !chunk.empty() && is_wsp(chunk.front());
         }
         if (space_pending_) chunk = settle_space(chunk);
-        if (reduced_size_ + sizeof(Block) > reduced_.size()) hand_on_reduced(sink);
+        if (reduced_size_ + sizeof(Block) + kMaxPut > reduced_.size()) hand_on_reduced(sink);
     }
 }
 
@@ -180,7 +181,6 @@ std::string_view BodyCanonicalizer::settle_space(std::string_view chunk) {
     return chunk;
 }
 
-// Never more than two octets: reduce_white_space() leaves room for a block.
 void BodyCanonicalizer::put(std::string_view octets) {
     for (char c : octets) reduced_[reduced_size_++] = c;
 }

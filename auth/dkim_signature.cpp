@@ -14,6 +14,7 @@ using protocol::equals_ignoring_case;
 constexpr std::string_view kSound;  // what a reader returns when the value is fine
 constexpr std::size_t kMaxTimeDigits = 12;
 constexpr std::size_t kMaxLengthDigits = 76;
+constexpr std::size_t kMaxSignedNames = 1000;  // ours: as many as a header has fields
 
 // Names end up in DNS questions, header fields and logs: labels of letters, digits, hyphen and underscore or
 // nothing.
@@ -92,6 +93,7 @@ bool is_field_name(std::string_view name) {
 std::string_view read_signed_names(const Tag& tag, DkimSignature& signature) {
     signature.signed_names = colon_separated(tag.value);
     const auto& names = signature.signed_names;
+    if (names.size() > kMaxSignedNames) return "too many names in h=";
     if (!std::all_of(names.begin(), names.end(), is_field_name)) return "malformed h=";
     return signature.has_signed("from") ? kSound : "From is not signed";  // RFC 6376 section 5.4
 }

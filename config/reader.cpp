@@ -28,7 +28,8 @@ std::string joined(const std::vector<std::string_view>& words) {
 }
 
 std::string in_units(std::chrono::milliseconds time) {
-    return time.count() % 1000 ? std::to_string(time.count()) + "ms" : std::to_string(time.count() / 1000) + "s";
+    return time.count() % 1000 ? std::to_string(time.count()) + "ms"
+                               : std::to_string(time.count() / 1000) + "s";
 }
 
 }  // namespace
@@ -46,6 +47,10 @@ std::optional<std::string> scalar(const YAML::Node& node, std::string_view key, 
     if (node.IsScalar() && node.Scalar().find('\0') == std::string::npos) return node.Scalar();
     note(findings, node, std::string(key) + " must be a single value");
     return {};
+}
+
+std::string shown(const std::string& text) {
+    return "'" + protocol::escaped(text, 100) + "'";
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
@@ -66,23 +71,30 @@ Mapping::Mapping(YAML::Node node, std::string what, Findings& findings)
     if (!node_ || node_.IsNull()) return;
     if (!node_.IsMap()) {
         note(findings_, node_, what_ + " must be a mapping of keys and values");
+        is_mapping_ = false;
         return;
     }
     for (const auto& entry : node_) {
-        const auto key = scalar(entry.first, "a key", findings_);
-        if (!key) continue;
-        const auto same = [&](const auto& other) { return other.first == *key; };
-        if (std::any_of(keys_.begin(), keys_.end(), same)) {
-            note(findings_, entry.first, "key '" + protocol::escaped(*key, 64) + "' is given twice");
-        } else {
-            keys_.emplace_back(*key, entry.second);
-            places_.push_back(place_of(entry.first));
+        if (keys_.size() == kMaxKeys) {
+            note(findings_, entry.first, "more than " + std::to_string(kMaxKeys) + " keys in " + what_);
+            return;
         }
+        if (const auto key = scalar(entry.first, "a key", findings_)) take(*key, entry.first, entry.second);
     }
 }
 
+void Mapping::take(const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
+    const auto same = [&](const auto& other) { return other.first == key; };
+    if (std::any_of(keys_.begin(), keys_.end(), same)) {
+        note(findings_, key_node, "key " + shown(key) + " is given twice");
+        return;
+    }
+    keys_.emplace_back(key, value);
+    places_.push_back(place_of(key_node));
+}
+
 YAML::Node Mapping::operator[](std::string_view key) {
-    known_.emplace_back(key);
+    if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
     for (const auto& [name, value] : keys_) {
         if (name == key && !value.IsNull()) return value;
     }
@@ -92,7 +104,21 @@ YAML::Node Mapping::operator[](std::string_view key) {
 void Mapping::text(std::string_view key, std::string& target) {
     const auto value = (*this)[key];
     if (!value) return;
-    if (auto text = scalar(value, key, findings_)) target = *text;
+    const auto text = scalar(value, key, findings_);
+    if (text && text->empty()) {
+        note(findings_, value, std::string(key) + " is empty; leave it out to have the default");
+    } else if (text) {
+        target = *text;
+    }
+}
+
+void Mapping::domain(std::string_view key, std::optional<protocol::Domain>& target) {
+    std::string name;
+    text(key, name);
+    if (name.empty()) return;
+    target = protocol::Domain::parse(name);
+    if (!target)
+        note(findings_, (*this)[key], std::string(key) + " " + shown(name) + " is not a domain name");
 }
 
 void Mapping::flag(std::string_view key, bool& target) {
@@ -119,7 +145,8 @@ void Mapping::size(std::string_view key, std::size_t& target, std::size_t least,
         note(findings_, value, std::string(key) + " must be a size such as 512, 64KiB, 50MiB or 1GiB");
     } else if (*octets < least || *octets > most) {
         note(findings_, value,
-             std::string(key) + " must be from " + std::to_string(least) + " to " + std::to_string(most) + " octets");
+             std::string(key) + " must be from " + std::to_string(least) + " to " + std::to_string(most) +
+                 " octets");
     } else {
         target = *octets;
     }
@@ -130,33 +157,38 @@ void Mapping::count(std::string_view key, std::size_t& target, std::size_t least
     if (!value) return;
     const auto text = scalar(value, key, findings_);
     if (!text) return;
-    const bool is_number = !text->empty() && text->size() < 19 && text->find_first_not_of("0123456789") == std::string::npos;
+    const bool is_number =
+        !text->empty() && text->size() < 19 && text->find_first_not_of("0123456789") == std::string::npos;
     const std::size_t number = is_number ? std::stoull(*text) : 0;
     if (!is_number || number < least || number > most) {
         note(findings_, value,
-             std::string(key) + " must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+             std::string(key) + " must be a whole number from " + std::to_string(least) + " to " +
+                 std::to_string(most));
     } else {
         target = number;
     }
 }
 
-void Mapping::read_duration(std::string_view key, std::chrono::milliseconds& target, std::chrono::milliseconds least,
-                            std::chrono::milliseconds most) {
+void Mapping::read_duration(std::string_view key, std::chrono::milliseconds& target,
+                            std::chrono::milliseconds least, std::chrono::milliseconds most) {
     const auto value = (*this)[key];
     if (!value) return;
     const auto text = scalar(value, key, findings_);
     if (!text) return;
     const auto time = parse_duration(*text);
     if (!time) {
-        note(findings_, value, std::string(key) + " must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d");
+        note(findings_, value,
+             std::string(key) + " must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d");
     } else if (*time < least || *time > most) {
-        note(findings_, value, std::string(key) + " must be from " + in_units(least) + " to " + in_units(most));
+        note(findings_, value,
+             std::string(key) + " must be from " + in_units(least) + " to " + in_units(most));
     } else {
         target = *time;
     }
 }
 
-std::optional<std::size_t> Mapping::read_choice(std::string_view key, const std::vector<std::string_view>& names) {
+std::optional<std::size_t> Mapping::read_choice(std::string_view key,
+                                                const std::vector<std::string_view>& names) {
     const auto value = (*this)[key];
     if (!value) return {};
     const auto text = scalar(value, key, findings_);
@@ -184,7 +216,7 @@ void Mapping::finish() {
         if (std::find(known.begin(), known.end(), key) != known.end()) continue;
         const auto meant = nearest(key, known);
         findings_.push_back({Finding::Weight::error, places_[i],
-                             "unknown key '" + protocol::escaped(key, 64) + "' in " + what_ +
+                             "unknown key " + shown(key) + " in " + what_ +
                                  (meant.empty() ? "; known are: " + joined(known)
                                                 : "; did you mean '" + std::string(meant) + "'?")});
     }

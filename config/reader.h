@@ -1,5 +1,5 @@
-// One mapping of the configuration being read: asks for keys, notes every problem with its place, and at the end
-// calls what nobody asked for unknown. Private to this folder: yaml-cpp is seen only by reader and load.
+// One mapping of the configuration being read: asks for keys, notes every problem with its place, and at the
+// end calls what nobody asked for unknown. Private to this folder, and with it yaml-cpp.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -22,8 +22,13 @@ void note(Findings& findings, const YAML::Node& node, std::string text,
           Finding::Weight weight = Finding::Weight::error);
 // The text of a scalar; anything else is noted.
 std::optional<std::string> scalar(const YAML::Node& node, std::string_view key, Findings& findings);
+// Quoted for a message.
+std::string shown(const std::string& text);
 // The word among `known` that is at most two edits away; empty if there is none.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
+
+// What a mapping has more is not read: the work stays linear.
+constexpr std::size_t kMaxKeys = 1000;
 
 class Mapping {
   public:
@@ -33,11 +38,14 @@ class Mapping {
 
     // The node of that key, undefined if it is absent; marks the key as known.
     YAML::Node operator[](std::string_view key);
+    // Absent ones count: there is nothing wrong with the node itself.
+    bool is_mapping() const { return is_mapping_; }
     bool is_given(std::string_view key) { return static_cast<bool>((*this)[key]); }
     Findings& findings() { return findings_; }
     const YAML::Node& node() const { return node_; }
 
     void text(std::string_view key, std::string& target);
+    void domain(std::string_view key, std::optional<protocol::Domain>& target);
     void flag(std::string_view key, bool& target);
     void size(std::string_view key, std::size_t& target, std::size_t least, std::size_t most);
     void count(std::string_view key, std::size_t& target, std::size_t least, std::size_t most);
@@ -62,13 +70,15 @@ class Mapping {
     void finish();
 
   private:
-    void read_duration(std::string_view key, std::chrono::milliseconds& target, std::chrono::milliseconds least,
-                       std::chrono::milliseconds most);
+    void take(const std::string& key, const YAML::Node& key_node, const YAML::Node& value);
+    void read_duration(std::string_view key, std::chrono::milliseconds& target,
+                       std::chrono::milliseconds least, std::chrono::milliseconds most);
     std::optional<std::size_t> read_choice(std::string_view key, const std::vector<std::string_view>& names);
 
     YAML::Node node_;
     std::string what_;
     Findings& findings_;
+    bool is_mapping_ = true;
     std::vector<std::pair<std::string, YAML::Node>> keys_;
     std::vector<Place> places_;  // of the keys
     std::vector<std::string> known_;

@@ -30,6 +30,50 @@ socklen_t fill(sockaddr_storage& storage, const config::Endpoint& endpoint) {
     return sizeof v6;
 }
 
+// Negative, with errno, if it cannot be had.
+int bind_socket(const config::Endpoint& endpoint, bool reuses_port) {
+    sockaddr_storage storage{};
+    const socklen_t size = fill(storage, endpoint);
+    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return descriptor;
+    const int on = 1, off = 0;
+    ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (reuses_port) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    // "[::]:25" is for both families.
+    if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) == 0) return descriptor;
+    const int error = errno;
+    ::close(descriptor);
+    errno = error;
+    return -1;
+}
+
+// With SO_REUSEPORT a second gatepost would quietly get half of the first one's clients: so the port is tried
+// without it before.
+int bound_socket(const config::Endpoint& endpoint, Sharing sharing) {
+    if (sharing == Sharing::first) {
+        const int trial = bind_socket(endpoint, false);
+        if (trial < 0) return trial;
+        ::close(trial);
+    }
+    return bind_socket(endpoint, true);
+}
+
+std::string address_of(int descriptor) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "?";
+    char host[INET6_ADDRSTRLEN] = "";
+    if (storage.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+        ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+        return std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
+    }
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+}
+
 std::string remedy(int error, const config::Endpoint& endpoint) {
     switch (error) {
         case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
@@ -58,38 +102,18 @@ std::vector<int> inherited_sockets() {
     return sockets;
 }
 
-protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file) {
-    sockaddr_storage storage{};
-    const socklen_t size = fill(storage, listener.endpoint);
-    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1, off = 0;
-    if (descriptor >= 0) {
-        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-        // "[::]:25" is for both families.
-        if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-        if (::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) == 0 && ::listen(descriptor, kBacklog) == 0) {
-            return descriptor;
-        }
-    }
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing) {
+    const int descriptor = bound_socket(listener.endpoint, sharing);
+    if (descriptor >= 0 && ::listen(descriptor, kBacklog) == 0) return descriptor;
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
     return problem_of(error, listener, config_file);
 }
 
-// Without SO_REUSEPORT a port can be had only from those who do not listen.
-std::optional<protocol::Problem> in_use(const config::Listener& listener, const std::string& config_file) {
-    sockaddr_storage storage{};
-    const socklen_t size = fill(storage, listener.endpoint);
-    const int descriptor = ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return {};  // listen_on() will say so
-    const int on = 1, off = 0;
-    ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (storage.ss_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    const bool is_taken = ::bind(descriptor, reinterpret_cast<sockaddr*>(&storage), size) != 0 && errno == EADDRINUSE;
-    ::close(descriptor);
-    if (!is_taken) return {};
-    return problem_of(EADDRINUSE, listener, config_file);
+std::string addresses_of(const std::vector<int>& sockets) {
+    std::string text;
+    for (const int socket : sockets) text += (text.empty() ? "" : ",") + address_of(socket);
+    return text;
 }
 
 }  // namespace gatepost::gateway

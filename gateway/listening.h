@@ -1,7 +1,6 @@
 // Listening sockets: those that systemd hands over, or our own, one for each worker on the same port.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +12,10 @@ namespace gatepost::gateway {
 // Descriptors handed over by systemd's socket activation (sd_listen_fds(3)); empty if there are none.
 std::vector<int> inherited_sockets();
 
-// What is wrong if some other server listens there already, be it one that shares its port as we do.
-std::optional<protocol::Problem> in_use(const config::Listener& listener, const std::string& config_file);
+// Whether the port must be nobody's yet, or is that of another socket of ours.
+enum class Sharing { first, with_our_own };
 
 // A listening TCP socket with SO_REUSEPORT. The problem says what to do about it.
-protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file);
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing);
 
 }  // namespace gatepost::gateway

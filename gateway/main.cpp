@@ -55,6 +55,10 @@ int run_verify(gateway::VerifyRequest request, const std::string& file, const st
     }
     auto result = snapshot_for_verify(file, resolver);
     if (report(result) != EX_OK) return EX_CONFIG;
+    // As people copy it out of a log.
+    if (request.mail_from.starts_with('<') && request.mail_from.ends_with('>')) {
+        request.mail_from = request.mail_from.substr(1, request.mail_from.size() - 2);
+    }
     if (!request.authserv_id.empty()) {
         auto changed = std::make_shared<gateway::Snapshot>(*result.snapshot);
         changed->settings.authserv_id = request.authserv_id;

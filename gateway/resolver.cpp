@@ -108,10 +108,7 @@ class Resolver::Port : public std::enable_shared_from_this<Port> {
     }
     void forget(std::uint16_t id) {
         pending_.erase(id);
-        if (is_worn()) retire();
-    }
-    void retire() {
-        if (pending_.empty()) close();
+        if (pending_.empty() && is_worn()) close();
     }
     void close() {
         ErrorCode ignored;
@@ -208,7 +205,10 @@ bool Resolver::Query::receive(std::span<const std::uint8_t> packet, bool by_tcp)
             if (by_tcp) return false;
             ++resolver_.counts_.tcp;
             wait();  // the whole exchange by TCP gets the time of one attempt
-            asio::co_spawn(resolver_.context_, resolver_.ask_by_tcp(shared_from_this(), attempt_), asio::detached);
+            asio::co_spawn(resolver_.context_,
+                           ask_by_tcp(resolver_.context_, shared_from_this(), attempt_,
+                                      resolver_.servers_[server()].tcp_endpoint, resolver_.settings_.timeout),
+                           asio::detached);
             return true;
         case WireReply::Kind::refused:
             ++refusals_;
@@ -251,9 +251,8 @@ Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> serv
 
 Resolver::~Resolver() {
     for (auto& [question, query] : running_) query->ended = true;
-    // A port that waits for a late answer keeps itself alive.
-    for (auto& ports : ports_) {
-        for (auto& port : ports) port->close();
+    for (const auto& ports : ports_) {
+        for (const auto& port : ports) port->close();  // a port that still waits for a reply keeps itself
     }
 }
 
@@ -284,10 +283,7 @@ std::shared_ptr<Resolver::Port> Resolver::port_for(std::size_t server) {
         return ports.back();
     }
     auto& port = ports[next_port_++ % ports.size()];
-    if (port->is_worn()) {
-        port->retire();
-        port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
-    }
+    if (port->is_worn()) port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
     return port;
 }
 
@@ -296,17 +292,11 @@ std::shared_ptr<Resolver::Query> Resolver::start(const DnsQuestion& question) {
     if (running_.size() >= kMaxRunning) return nullptr;
     auto query = std::make_shared<Query>(*this, question);
     running_.emplace(question, query);
-    try {
-        query->send_next();
-    } catch (...) {  // or it would stand here for ever, and nobody ask this question again
-        running_.erase(question);
-        throw;
-    }
+    query->send_next();
     return query;
 }
 
 void Resolver::finish(Query& query, DnsAnswer answer) {
-    const auto node = running_.extract(query.question);  // first, whatever may throw below
     ++(answer.status == DnsStatus::failed ? counts_.failed : counts_.answered);
     const auto shared = std::make_shared<const DnsAnswer>(std::move(answer));
     cache_.keep(query.question, shared, Clock::now());
@@ -316,6 +306,7 @@ void Resolver::finish(Query& query, DnsAnswer answer) {
             if (--waiter->outstanding == 0) waiter->timer.cancel();
         }
     }
+    running_.erase(query.question);
 }
 
 awaitable<void> Resolver::ask(std::vector<DnsQuestion> questions, Deadline deadline, auth::DnsFacts& facts) {
@@ -366,15 +357,15 @@ awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socke
 
 }  // namespace
 
-awaitable<void> Resolver::ask_by_tcp(std::shared_ptr<Query> query, unsigned attempt) {
-    if (query->ended) co_return;  // since it was spawned; the resolver itself may be gone then
-    auto socket = std::make_shared<tcp::socket>(context_);
-    asio::steady_timer limit(context_, settings_.timeout);
+// Takes all it needs with it: the resolver may be gone before it begins.
+awaitable<void> Resolver::ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query, unsigned attempt,
+                                     tcp::endpoint server, std::chrono::milliseconds time) {
+    auto socket = std::make_shared<tcp::socket>(context);
+    asio::steady_timer limit(context, time);
     limit.async_wait([socket](ErrorCode error) {
         ErrorCode ignored;
         if (!error) socket->close(ignored);
     });
-    const tcp::endpoint server = servers_[query->server()].tcp_endpoint;
     const std::vector<std::uint8_t> reply = co_await exchange(socket, server, query->wire.packet);
     if (query->ended || query->attempt_ != attempt) co_return;
     if (!query->receive(reply, true)) query->attempt_failed("no answer over TCP");

@@ -52,7 +52,8 @@ class Resolver {
     void finish(Query& query, auth::DnsAnswer answer);
     std::vector<std::size_t> order_of_servers() const;
     std::shared_ptr<Port> port_for(std::size_t server);
-    awaitable<void> ask_by_tcp(std::shared_ptr<Query> query, unsigned attempt);
+    static awaitable<void> ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query, unsigned attempt,
+                                      tcp::endpoint server, std::chrono::milliseconds time);
 
     asio::io_context& context_;
     const config::Dns settings_;

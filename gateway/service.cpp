@@ -40,15 +40,11 @@ unsigned worker_count(const config::Settings& settings) {
 protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings, unsigned workers) {
     std::vector<std::vector<int>> sockets(workers);
     const std::vector<int> inherited = inherited_sockets();
-    for (const auto& listener : settings.listeners) {
-        if (!inherited.empty()) break;
-        if (auto problem = in_use(listener, settings.file)) return std::move(*problem);
-    }
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
         for (const auto& listener : settings.listeners) {
-            const auto socket = listen_on(listener, settings.file);
+            const auto socket = listen_on(listener, settings.file, i == 0 ? Sharing::first : Sharing::with_our_own);
             if (!socket) return protocol::Problem{socket.problem()};
             sockets[i].push_back(*socket);
         }
@@ -196,6 +192,7 @@ class Conductor {
 
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is "no room", not the end
     const auto& settings = snapshot->settings;
     raise_descriptor_limit(settings.limits.sessions);
     auto sockets = sockets_for(settings, worker_count(settings));

@@ -34,7 +34,7 @@ Reply as_ours(const Reply& theirs) {
 }
 
 SmtpDelivery::~SmtpDelivery() {
-    if (!connection_ || is_lost_) return;
+    if (!connection_) return;
     connection_->needs_reset = true;
     relay_.keep(std::move(connection_));
 }
@@ -58,24 +58,26 @@ std::string SmtpDelivery::parameters() const {
     return text.empty() ? text : text.substr(1);
 }
 
-// One try. `is_broken`: the connection failed before the downstream said anything about this transaction.
+// One try. `is_broken`: the connection has failed or is closing; 421 speaks of it and not of this transaction.
 awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_broken) {
     auto& dialogue = connection_->dialogue;
     dialogue.recipient(forward_path.text());
     ClientAction action = co_await relay_.finish_request(*connection_, relay_.deadline());
-    const auto* done = std::get_if<ClientDone>(&action);
-    // A 421 speaks of the connection; a server may have sent it to a kept one just before we spoke.
-    if (done && done->reply.code != 421) co_return as_ours(done->reply);
-    const std::string why = done ? done->reply.text() : std::get<ClientFailed>(action).why;
+    if (const auto* done = std::get_if<ClientDone>(&action)) {
+        is_broken = done->reply.code == 421;
+        co_return as_ours(done->reply);
+    }
+    const auto& failed = std::get<ClientFailed>(action);
     LogLine line("downstream");
-    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", why));
+    log_warning(line.add("server", connection_->server).add("at", "RCPT").add("why", failed.why));
     is_broken = true;
     co_return reply::kDownstreamDown;
 }
 
 awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path) {
-    if (is_lost_) co_return reply::kDownstreamDown;
+    if (refusal_) co_return *refusal_;
     bool is_new = false;
+    Reply answer = reply::kDownstreamDown;
     // A kept connection may have been closed by the server a moment ago: then once more on a new one.
     for (int attempt = 0; attempt < 2; ++attempt) {
         if (!connection_) {
@@ -87,25 +89,20 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
             }
             if (!connection_) co_return reply::kDownstreamDown;
             server_ = connection_->server;
-            if (const auto refusal = mismatch()) {  // nothing was said there: the next recipient begins anew
-                relay_.keep(std::move(connection_));
-                co_return *refusal;
-            }
+            refusal_ = mismatch();
+            if (refusal_) co_return *refusal_;
             connection_->dialogue.begin(sender_.reverse_path.text(), parameters());
             connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
         }
         bool is_broken = false;
-        Reply answer = co_await ask(forward_path, is_broken);
+        answer = co_await ask(forward_path, is_broken);
         if (answer.is_positive()) ++accepted_;
         if (!is_broken) co_return answer;
         connection_.reset();
-        if (accepted_ > 0) {
-            is_lost_ = true;  // the recipients accepted so far are gone with the connection
-            break;
-        }
-        if (is_new) break;
+        if (accepted_ > 0) refusal_ = reply::kDownstreamDown;  // the recipients accepted so far are gone with it
+        if (accepted_ > 0 || is_new) break;
     }
-    co_return reply::kDownstreamDown;
+    co_return answer;
 }
 
 awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline) {
@@ -135,7 +132,7 @@ awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline
 }
 
 awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
-    if (!connection_ || is_lost_ || accepted_ == 0) co_return reply::kDownstreamDown;
+    if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
     // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again what the
     // downstream may still have taken (RFC 1047).
     const Deadline deadline = relay_.deadline();
@@ -148,7 +145,6 @@ awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
     if (!written) {
         LogLine line("downstream");
         log_warning(line.add("server", connection_->server).add("at", "DATA").add("why", "connection lost"));
-        is_lost_ = true;
         connection_.reset();
         co_return reply::kDownstreamDown;
     }

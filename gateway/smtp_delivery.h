@@ -1,6 +1,8 @@
 // A delivery over SMTP, cut-through: the transaction at the downstream runs beside the client's.
 #pragma once
 
+#include <optional>
+
 #include "gateway/delivery.h"
 #include "gateway/relay.h"
 
@@ -27,7 +29,7 @@ class SmtpDelivery final : public Delivery {
     std::unique_ptr<DownstreamConnection> connection_;
     std::string server_;  // the last one, for the log
     std::size_t accepted_ = 0;
-    bool is_lost_ = false;  // the connection broke after a recipient had been accepted
+    std::optional<protocol::Reply> refusal_;  // of every further recipient
 };
 
 // The downstream's answer as our client may see it: its class and enhanced code, its text cleaned, never a 421 that

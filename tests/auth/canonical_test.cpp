@@ -165,6 +165,20 @@ TEST(Canonical, AgreesWithTheRulesOnRandomBodies) {
     }
 }
 
+// Every place of a change at the end of the buffer of 4096 octets.
+TEST(Canonical, AgreesWithTheRulesAtTheEndOfItsBuffer) {
+    for (const std::string text : {"  y \t z", " \ty  \r\n z", " \r y\r\n", "\t\t\r\n\r\n"}) {
+        for (std::size_t before = 4050; before < 4110; ++before) {
+            const std::string whole = std::string(before, 'x') + text;
+            for (std::size_t split = before; split <= whole.size(); ++split) {
+                ASSERT_EQ(body({whole.substr(0, split), whole.substr(split)}, Canonicalization::relaxed),
+                          body_by_the_rules(whole, Canonicalization::relaxed))
+                    << before << " " << split;
+            }
+        }
+    }
+}
+
 std::string hash_text(const BodyHash& hash, std::optional<std::uint64_t> length) {
     const auto digest = hash.digest(length);
     if (!digest) return "none";

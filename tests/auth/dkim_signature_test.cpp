@@ -168,6 +168,13 @@ TEST(DkimSignature, SaysWhatIsWrong) {
     }
 }
 
+TEST(DkimSignature, SignsAThousandFieldsAndNoMore) {
+    std::string names = "from";
+    for (int i = 1; i < 1000; ++i) names += ":x";
+    EXPECT_FALSE(parse(with("h", "h=" + names)).signature.flaw);
+    EXPECT_EQ(parse(with("h", "h=" + names + ":x")).signature.flaw->why, "too many names in h=");
+}
+
 TEST(DkimSignature, NamesDomainAndSelectorOfAFlawedSignature) {
     const auto parsed = parse(with("v", "v=2"));
     EXPECT_EQ(parsed.signature.domain->text(), "example.com");

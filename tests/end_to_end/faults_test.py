@@ -229,7 +229,7 @@ class Names(Case):
     def test_81_packets_that_do_not_fit_are_dropped(self):
         def lies(server, question, send):
             pass_all = [(b"\xc0\x0c", 16, b"\x0bv=spf1 +all")]
-            other = question.packet[12:question.end].replace(b"sender", b"target")
+            other = b"\x06target\x07example\0" + question.packet[question.end - 4:question.end]
             send(question.reply(pass_all, identity=bytes([question.packet[0] ^ 1, question.packet[1]])))
             send(question.reply(pass_all, question=other))
             send(question.reply(pass_all, question=question.packet[12:question.end].swapcase()))

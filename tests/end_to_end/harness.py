@@ -184,10 +184,38 @@ def merged(base, changes):
     return {key: value for key, value in result.items() if value is not None}
 
 
+class Notifications:
+    """A socket as systemd has it for sd_notify(3). It is always read: who writes to a full one waits."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(str(path))
+        self.texts = []
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while text := self.sock.recv(4096):
+            self.texts.append(text.decode())
+
+    def take(self, word):
+        """Whether one with this word has come; it and those before it are forgotten."""
+        at = next((at for at, text in enumerate(self.texts) if word in text), None)
+        if at is None:
+            return False
+        del self.texts[:at + 1]
+        return True
+
+    def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join(PATIENCE)
+        self.sock.close()
+
+
 class Gateway:
     """`gatepost serve` with a configuration made of a base and the changes of the test. None takes a key out."""
 
-    def __init__(self, downstream="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
+    def __init__(self, server="maildir://mail", resolver=None, files_limit=None, arguments=None, listening=True,
                  environment=None, **changes):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gatepost-test-"))
         self.reserved = reserve()
@@ -196,7 +224,7 @@ class Gateway:
             "hostname": "mx.example.org",
             "listeners": [{"address": f"127.0.0.1:{self.port}"}],
             "domains": ["example.org", "example.net"],
-            "downstream": {"servers": [downstream], "tls": "none"},
+            "downstream": {"servers": [server], "tls": "none"},
             "dns": {"servers": [resolver or "127.0.0.1:1"], "timeout": "500ms", "tries": 1},
             "state": "state",
             "workers": 2,
@@ -222,9 +250,7 @@ class Gateway:
 
     def start(self):
         """Returns when it says that it is ready; fails if it ends before."""
-        self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notifications.bind(str(self.folder / "notify"))
-        self.notifications.settimeout(0.05)
+        self.notifications = Notifications(self.folder / "notify")
         self.process = self.launch()
         self.notified("READY=1")
 
@@ -232,26 +258,19 @@ class Gateway:
         environment = {key: value for key, value in os.environ.items() if key != "JOURNAL_STREAM"}
         environment.update(self.environment, NOTIFY_SOCKET=str(self.folder / "notify"))
         limit = self.files_limit
-
-        def before_it_runs():
-            if limit:
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
         command = self.arguments + [program(), "serve", "--config", str(self.file)]
         return Process(command, self.folder, "gatepost", env=environment,
-                       preexec_fn=before_it_runs if limit else None)
+                       preexec_fn=limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
 
     def notified(self, word):
-        """Waits for a notification of systemd's kind that holds `word`."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
-                if word in self.notifications.recv(4096).decode():
-                    return
-            if self.process.popen.poll() is not None:
-                break
-        raise AssertionError(f"no {word}:\n{self.process.text()}")
+        """Waits for a notification that holds `word`, after those that were waited for before."""
+        def found_or_ended():
+            has_ended = self.process.popen.poll() is not None  # looked at before what it may have said last
+            if not self.notifications.take(word) and not has_ended:
+                return False
+            return "found" if not has_ended or word == "STOPPING=1" else "ended"
+        if poll(found_or_ended, word) == "ended":
+            raise AssertionError(f"ended before {word}:\n{self.log()}")
 
     def log(self):
         return self.process.text()
@@ -487,6 +506,7 @@ class Sink:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self.listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections.append(sock)
                 self.start(self.serve, len(self.connections) - 1)
 
@@ -532,6 +552,11 @@ class Sink:
                     self.take(number, file, current)
                     current = None
                 continue
+            if verb == "rcpt" and not current:
+                self.connections[number].sendall(b"503 5.5.1 MAIL first\r\n")
+                continue
+            if verb in ("mail", "rset", "ehlo"):
+                current = None
             begun = self.say(number, verb)
             if verb == "starttls" and begun == "2":
                 self.connections[number] = self.tls.wrap_socket(self.connections[number], server_side=True)
