@@ -108,7 +108,10 @@ class Resolver::Port : public std::enable_shared_from_this<Port> {
     }
     void forget(std::uint16_t id) {
         pending_.erase(id);
-        if (pending_.empty() && is_worn()) close();
+        if (is_worn()) retire();
+    }
+    void retire() {
+        if (pending_.empty()) close();
     }
     void close() {
         ErrorCode ignored;
@@ -283,7 +286,10 @@ std::shared_ptr<Resolver::Port> Resolver::port_for(std::size_t server) {
         return ports.back();
     }
     auto& port = ports[next_port_++ % ports.size()];
-    if (port->is_worn()) port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
+    if (port->is_worn()) {
+        port->retire();
+        port = std::make_shared<Port>(context_, servers_[server].udp_endpoint);
+    }
     return port;
 }
 
@@ -292,11 +298,17 @@ std::shared_ptr<Resolver::Query> Resolver::start(const DnsQuestion& question) {
     if (running_.size() >= kMaxRunning) return nullptr;
     auto query = std::make_shared<Query>(*this, question);
     running_.emplace(question, query);
-    query->send_next();
+    try {
+        query->send_next();
+    } catch (...) {  // or it would stand here for ever, and nobody ask this question again
+        running_.erase(question);
+        throw;
+    }
     return query;
 }
 
 void Resolver::finish(Query& query, DnsAnswer answer) {
+    const auto node = running_.extract(query.question);  // first, whatever may throw below
     ++(answer.status == DnsStatus::failed ? counts_.failed : counts_.answered);
     const auto shared = std::make_shared<const DnsAnswer>(std::move(answer));
     cache_.keep(query.question, shared, Clock::now());
@@ -306,7 +318,6 @@ void Resolver::finish(Query& query, DnsAnswer answer) {
             if (--waiter->outstanding == 0) waiter->timer.cancel();
         }
     }
-    running_.erase(query.question);
 }
 
 awaitable<void> Resolver::ask(std::vector<DnsQuestion> questions, Deadline deadline, auth::DnsFacts& facts) {
