@@ -45,8 +45,15 @@ void DnsCache::keep(const auth::DnsQuestion& question, auth::DnsAnswerPtr answer
     if (octets > room_) return;
     while (octets_ + octets > room_) drop(entries_.find(*by_use_.front()));
     const Time good_until = now + life_of(*answer);
-    const auto it = entries_.emplace(question, Entry{std::move(answer), good_until, octets, {}}).first;
-    it->second.age = by_use_.insert(by_use_.end(), &it->first);
+    by_use_.push_back(nullptr);
+    const auto age = std::prev(by_use_.end());
+    try {
+        const auto it = entries_.emplace(question, Entry{std::move(answer), good_until, octets, age}).first;
+        *age = &it->first;
+    } catch (...) {  // short of memory: the list must not know what the map does not
+        by_use_.pop_back();
+        throw;
+    }
     octets_ += octets;
 }
 

@@ -3,12 +3,16 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
+#include <array>
+
 #include "protocol/ip_address.h"
 
 namespace gatepost::gateway {
 namespace {
 
 constexpr std::chrono::milliseconds kAgain{200};
+constexpr std::chrono::seconds kLinger{2};
+constexpr int kLingeringReads = 256;
 
 }  // namespace
 
@@ -135,10 +139,19 @@ awaitable<bool> Transport::start_tls(asio::ssl::context& context, const std::str
     co_return !error;
 }
 
+// A socket that is closed with unread input resets the connection, and the client may lose our last reply: so it hears
+// first that nothing more comes, and what it still sends is read for a while and dropped.
 awaitable<void> Transport::close() {
-    if (tls_ && socket_.is_open() && !timed_out()) {
-        set_deadline(std::min(watch_->deadline, Clock::now() + std::chrono::seconds(2)));
-        co_await tls_->async_shutdown(no_throw);
+    if (socket_.is_open() && !timed_out()) {
+        set_deadline(std::min(watch_->deadline, Clock::now() + kLinger));
+        if (tls_) co_await tls_->async_shutdown(no_throw);
+        ErrorCode ignored;
+        socket_.shutdown(tcp::socket::shutdown_send, ignored);
+        std::array<char, 1024> dropped;
+        for (int i = 0; i < kLingeringReads && (i > 0 || socket_.available(ignored) > 0); ++i) {
+            auto [error, size] = co_await socket_.async_read_some(asio::buffer(dropped), no_throw);
+            if (error) break;
+        }
     }
     close_now();
 }
