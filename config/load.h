@@ -1,4 +1,5 @@
-// YAML to Settings: strict, and all problems at once, each with its place, what is wrong and what would be right.
+// YAML to Settings: strict, and all problems at once, each with its place, what is wrong and what would be
+// right.
 #pragma once
 
 #include <optional>
@@ -25,8 +26,8 @@ struct Loaded {
 
 constexpr std::size_t kMaxConfigOctets = 1024 * 1024;
 
-// `file` is used in messages and as the place from which relative paths start; `system_hostname` stands in for a
-// missing `hostname`.
+// `file` is used in messages and as the place from which relative paths start; `system_hostname` stands in
+// for a missing `hostname`.
 Loaded load_text(std::string_view yaml, const std::string& file, const std::string& system_hostname);
 // A file that cannot be read is one finding without a line.
 Loaded load_file(const std::string& file, const std::string& system_hostname);

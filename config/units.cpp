@@ -28,7 +28,8 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, const Unit (
     const auto unit = protocol::trimmed(text.substr(digits));
     for (const auto& [name, factor] : units) {
         if (!number || unit != name) continue;
-        if (*number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / factor) return {};
+        if (*number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / factor)
+            return {};
         return *number * factor;
     }
     return {};
@@ -75,7 +76,8 @@ std::optional<std::size_t> parse_size(std::string_view text) {
 }
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+    static constexpr Unit kUnits[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
     const auto number = parse_with_unit(text, kUnits);
     if (!number) return {};
     return std::chrono::milliseconds(static_cast<std::int64_t>(*number));
@@ -84,7 +86,8 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
 std::optional<Endpoint> parse_endpoint(std::string_view text, std::optional<std::uint16_t> default_port) {
     std::string host;
     std::string_view port;
-    if (const auto bare = protocol::IpAddress::parse(text); bare && default_port) return Endpoint{*bare, *default_port};
+    if (const auto bare = protocol::IpAddress::parse(text); bare && default_port)
+        return Endpoint{*bare, *default_port};
     if (!split_host(text, host, port)) return {};
     const auto address = protocol::IpAddress::parse(host);
     const auto number = port.empty() ? default_port : parse_port(port);
@@ -98,8 +101,8 @@ std::optional<std::chrono::sys_days> parse_date(std::string_view text) {
     const auto month = parse_number<unsigned>(text.substr(5, 2));
     const auto day = parse_number<unsigned>(text.substr(8, 2));
     if (!year || !month || !day) return {};
-    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
-                                           std::chrono::day(*day)};
+    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
+                                           std::chrono::month(*month), std::chrono::day(*day)};
     if (!date.ok()) return {};
     return std::chrono::sys_days(date);
 }
@@ -119,7 +122,8 @@ std::optional<DownstreamServer> parse_downstream(std::string_view url) {
         server.url = std::string(url);
         const auto rest = url.substr(scheme.size());
         if (rest.empty()) return {};
-        if (kind == DownstreamKind::smtp || kind == DownstreamKind::lmtp) return parse_network_server(server, rest);
+        if (kind == DownstreamKind::smtp || kind == DownstreamKind::lmtp)
+            return parse_network_server(server, rest);
         server.path = std::string(rest);
         return server;
     }

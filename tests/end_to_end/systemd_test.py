@@ -28,7 +28,7 @@ class Units(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
         for name in ("gatepost.service", "gatepost.socket"):
-            text = (UNITS / name).read_text().replace("/usr/sbin/gatepost", harness.program())
+            text = (UNITS / name).read_text().replace("/usr/sbin/gatepost", os.path.abspath(harness.program()))
             (self.folder / name).write_text(text)
 
     def run_tool(self, *arguments):
