@@ -1,7 +1,6 @@
 // Listening sockets: those that systemd hands over, or our own, one for each worker on the same port.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -173,7 +173,7 @@ std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const 
 awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
     std::optional<Reply> refusal = refusal_of(question.path);
     if (refusal) {
-        log_refusal(*refusal);
+        log_refusal(*refusal, question.path.text());
         dialogue_.answer(*refusal);
         co_return;
     }
@@ -181,7 +181,7 @@ awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
     if (answer.is_positive()) {
         transaction_->recipients().push_back(question.path);
     } else {
-        log_refusal(answer);
+        log_refusal(answer, question.path.text());
     }
     dialogue_.answer(answer);
 }
@@ -245,6 +245,7 @@ awaitable<Reply> Session::verdict() {
     if (judgement.is_relayed()) {
         answer = co_await hand_over(judgement);
         downstream = answer.text();
+        if (answer.is_positive()) answer.lines.assign(1, "Delivered, ref " + transaction_->id());
     }
     log_message(judgement, answer, downstream);
     co_return answer;
@@ -254,11 +255,7 @@ awaitable<Reply> Session::hand_over(const policy::Judgement& judgement) {
     Outgoing message{judgement.authentication_results + judgement.quarantine_field +
                          received_field(judgement.verification),
                      transaction_->header(), judgement.removed, transaction_->has_body(), transaction_->body()};
-    const Reply answer = co_await transaction_->delivery().deliver(message);
-    if (!answer.is_positive()) co_return answer;
-    Reply ours = answer;
-    ours.lines = {"Delivered, ref " + transaction_->id()};
-    co_return ours;
+    co_return co_await transaction_->delivery().deliver(message);
 }
 
 std::string Session::received_field(const auth::Verification& verification) const {
@@ -303,14 +300,15 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
         .add("why", decision.why)
         .add("reply", reply.text())
         .add("ms", static_cast<std::uint64_t>(took.count()));
-    if (!downstream.empty()) line.add("downstream", transaction_->delivery_name());
+    if (!downstream.empty()) line.add("downstream", transaction_->delivery_name()).add("answer", downstream);
     log_info(line);
 }
 
-void Session::log_refusal(const Reply& reply) const {
+void Session::log_refusal(const Reply& reply, const std::string& recipient) const {
     LogLine line("refused");
     line.maybe("id", transaction_ ? transaction_->id() : "").add("client", client_.text()).add("helo", dialogue_.helo());
     if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
+    if (!recipient.empty()) line.add("to", "<" + recipient + ">");
     log_info(line.add("reply", reply.text()));
 }
 

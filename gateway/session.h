@@ -41,7 +41,7 @@ class Session {
     policy::Circumstances circumstances() const;
     std::string received_field(const auth::Verification& verification) const;
     void log_message(const policy::Judgement& judgement, const protocol::Reply& reply, const std::string& downstream) const;
-    void log_refusal(const protocol::Reply& reply) const;
+    void log_refusal(const protocol::Reply& reply, const std::string& recipient = {}) const;
 
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;

@@ -372,7 +372,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=harness.REPOSITORY / "build-bench")
+    parser.add_argument("--build", type=pathlib.Path, default=harness.REPOSITORY / "build")
     parser.add_argument("--quick", action="store_true", help="few messages: whether it runs, not how fast")
     arguments = parser.parse_args()
     build = arguments.build.resolve()

@@ -254,7 +254,9 @@ class Attacks(harness.TestCase):
 
     def test_19_a_reply_put_behind_the_220_of_the_downstream_is_not_taken(self):
         injected = "220 Ready\r\n250 injected\r\n250 injected\r\n250 injected\r\n354 injected\r\n250 injected"
-        sink = self.open(Sink({"starttls": [injected] * 3}, capabilities=("STARTTLS",)))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.tls[0]["certificate"], self.tls[0]["key"])
+        sink = self.open(Sink({"starttls": [injected] * 3}, capabilities=(), tls=context))
         gateway = self.open(Gateway(sink.url, self.dns.address, listening=False))
         gateway.configure(downstream={"tls": "opportunistic"})
         gateway.start()

@@ -217,7 +217,7 @@ def run(build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=harness.REPOSITORY / "build-demo")
+    parser.add_argument("--build", type=pathlib.Path, default=harness.REPOSITORY / "build")
     build = parser.parse_args().build.resolve()
     os.environ["GATEPOST"] = str(build / "gatepost")
     harness.PATIENCE = 8

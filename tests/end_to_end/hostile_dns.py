@@ -78,6 +78,7 @@ class HostileDns:
         while not self.ended:
             with contextlib.suppress(OSError):
                 packet, peer = self.udp.recvfrom(4096)
+                self.peer = peer
                 question = Question(packet)
                 self.asked.append(question.name)
                 trick = self.tricks.get(question.name, self.everything)
