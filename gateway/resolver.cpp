@@ -20,6 +20,7 @@ constexpr unsigned kQueriesPerPort = 200;      // then the port is given back an
 constexpr std::size_t kMaxRunning = 5000;      // questions in flight a worker
 constexpr std::chrono::seconds kShunned{10};
 constexpr int kMaxRounds = 40;                 // of one settle(); each asks at least one new question
+constexpr unsigned kFormErr = 1;               // RFC 6891 section 7
 constexpr int kMaxHops = 8;                    // questions that a chain of aliases may add
 
 std::uint64_t random_bits() {
@@ -214,7 +215,7 @@ bool Resolver::Query::receive(std::span<const std::uint8_t> packet, bool by_tcp)
                            asio::detached);
             return true;
         case WireReply::Kind::refused:
-            ++refusals_;
+            if (reply.rcode != kFormErr) ++refusals_;  // it may be about EDNS: the last round asks without
             attempt_failed(reply.answer.why);
             return true;
         case WireReply::Kind::answered: break;

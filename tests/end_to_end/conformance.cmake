@@ -7,6 +7,8 @@ endif()
 set(arguments --binary ${PROGRAM} --area ${AREA} --check-ar --fail-under 100 --jobs 2 -q)
 if(TRANSPORT STREQUAL tcp)
     list(APPEND arguments --force-tcp)
+    # The same messages again: looking for leaks once more would take half of the time.
+    set(ENV{ASAN_OPTIONS} "$ENV{ASAN_OPTIONS}:detect_leaks=0")
 endif()
 execute_process(COMMAND ${PYTHON} ${runner} ${arguments} RESULT_VARIABLE status)
 if(NOT status EQUAL 0)

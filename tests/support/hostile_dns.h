@@ -1,4 +1,5 @@
-// A DNS server on the test's own io_context that answers as told: wrongly, late, twice, in pieces, or not at all.
+// A DNS server on the test's own io_context that answers as told: wrongly, late, twice, in pieces, or not at
+// all.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,9 @@ class HostileDns {
         unsigned type;
         std::uint16_t source_port;
         bool by_tcp;
-        unsigned id() const { return static_cast<unsigned char>(packet[0]) << 8 | static_cast<unsigned char>(packet[1]); }
+        unsigned id() const {
+            return static_cast<unsigned char>(packet[0]) << 8 | static_cast<unsigned char>(packet[1]);
+        }
         bool has_edns() const { return packet[11] == 1; }
         std::string lowered_name() const {
             std::string text = name;
@@ -33,7 +36,8 @@ class HostileDns {
     // The packets that go back, in order; over TCP each with its length in front.
     using Answer = std::function<std::vector<std::string>(const Asked&)>;
 
-    explicit HostileDns(asio::io_context& context, Answer answer = {}) : answer(std::move(answer)), context_(context), udp_(context), stranger_(context), tcp_(context) {
+    explicit HostileDns(asio::io_context& context, Answer as_told = {})
+        : answer(std::move(as_told)), context_(context), udp_(context), stranger_(context), tcp_(context) {
         bind_both();
         receive();
         accept();
@@ -45,10 +49,14 @@ class HostileDns {
     }
     HostileDns(const HostileDns&) = delete;
 
-    config::Endpoint endpoint() const { return {*protocol::IpAddress::parse("127.0.0.1"), udp_.local_endpoint().port()}; }
-    void send(const Asked& asked, const std::string& packet) { send_from(udp_, asked, packet); }
+    config::Endpoint endpoint() const {
+        return {*protocol::IpAddress::parse("127.0.0.1"), udp_.local_endpoint().port()};
+    }
+    void send(const Asked& query, const std::string& packet) { send_from(udp_, query, packet); }
     // From a port that was not asked.
-    void send_as_stranger(const Asked& asked, const std::string& packet) { send_from(stranger_, asked, packet); }
+    void send_as_stranger(const Asked& query, const std::string& packet) {
+        send_from(stranger_, query, packet);
+    }
 
     Answer answer;
     // Over TCP, raw octets in place of `answer`; empty: the connection is closed.
@@ -75,9 +83,10 @@ class HostileDns {
         }
         tcp_.listen();
     }
-    static void send_from(udp::socket& socket, const Asked& asked, const std::string& packet) {
+    static void send_from(udp::socket& socket, const Asked& query, const std::string& packet) {
         ErrorCode ignored;
-        socket.send_to(asio::buffer(packet), {asio::ip::address_v4::loopback(), asked.source_port}, 0, ignored);
+        socket.send_to(asio::buffer(packet), {asio::ip::address_v4::loopback(), query.source_port}, 0,
+                       ignored);
     }
     static Asked read(std::string packet, std::uint16_t port, bool by_tcp) {
         Asked query{packet, "", 0, port, by_tcp};
@@ -87,7 +96,8 @@ class HostileDns {
             query.name += (query.name.empty() ? "" : ".") + packet.substr(at + 1, length);
             at += 1 + length;
         }
-        query.type = static_cast<unsigned>(static_cast<unsigned char>(packet.at(at + 1)) << 8 | static_cast<unsigned char>(packet.at(at + 2)));
+        query.type = static_cast<unsigned>(static_cast<unsigned char>(packet.at(at + 1)) << 8 |
+                                           static_cast<unsigned char>(packet.at(at + 2)));
         return query;
     }
     void receive() {
@@ -115,14 +125,17 @@ class HostileDns {
     }
     void converse(const std::shared_ptr<tcp::socket>& socket) {
         auto octets = std::make_shared<std::string>(2, '\0');
-        asio::async_read(*socket, asio::buffer(*octets), [this, socket, octets](ErrorCode error, std::size_t) {
-            if (error) return;
-            const auto size = static_cast<unsigned char>((*octets)[0]) << 8 | static_cast<unsigned char>((*octets)[1]);
-            octets->resize(static_cast<std::size_t>(size));
-            asio::async_read(*socket, asio::buffer(*octets), [this, socket, octets](ErrorCode cut, std::size_t) {
-                if (!cut) reply(socket, *octets);
+        asio::async_read(
+            *socket, asio::buffer(*octets), [this, socket, octets](ErrorCode error, std::size_t) {
+                if (error) return;
+                const auto size =
+                    static_cast<unsigned char>((*octets)[0]) << 8 | static_cast<unsigned char>((*octets)[1]);
+                octets->resize(static_cast<std::size_t>(size));
+                asio::async_read(*socket, asio::buffer(*octets),
+                                 [this, socket, octets](ErrorCode cut, std::size_t) {
+                                     if (!cut) reply(socket, *octets);
+                                 });
             });
-        });
     }
     void reply(const std::shared_ptr<tcp::socket>& socket, const std::string& packet) {
         ErrorCode gone;

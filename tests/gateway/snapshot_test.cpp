@@ -1,0 +1,109 @@
+#include "gateway/snapshot.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/certificates.h"
+#include "tests/support/temporary_folder.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using tests::TemporaryFolder;
+
+constexpr char kGood[] = R"(hostname: mx.example.org
+listeners: [{address: "127.0.0.1:0"}]
+domains: [example.org]
+downstream: {servers: ["maildir://mail"]}
+state: state
+)";
+
+std::string joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const auto& line : lines) text += line + "\n";
+    return text;
+}
+
+class SnapshotTest : public testing::Test {
+  protected:
+    SnapshotResult take(const std::string& text, Purpose purpose) {
+        return take_snapshot(folder.write("gatepost.yaml", text), purpose);
+    }
+    bool exists(const std::string& name) { return std::filesystem::exists(folder / name); }
+    TemporaryFolder folder;
+};
+
+TEST_F(SnapshotTest, MakesFoldersReadyForServingOnly) {
+    EXPECT_TRUE(take(kGood, Purpose::checking).snapshot);
+    EXPECT_TRUE(take(kGood, Purpose::verifying).snapshot);
+    EXPECT_FALSE(exists("state") || exists("mail")) << "a check changes nothing";
+    EXPECT_TRUE(take(kGood, Purpose::serving).snapshot);
+    EXPECT_TRUE(exists("state") && exists("mail/new") && exists("mail/tmp") && exists("mail/cur"));
+    EXPECT_TRUE(take(kGood, Purpose::serving).snapshot) << "what is there already is fine";
+}
+
+TEST_F(SnapshotTest, IsAllOrNothing) {
+    folder.write("file", "");
+    const struct {
+        const char* reason;
+        std::string text, says;
+    } rows[] = {
+        {"an unknown key", std::string(kGood) + "lisners: []\n", "gatepost.yaml:6:1: error: "},
+        {"a certificate that is not there", std::string(kGood) + "tls: {certificate: a.pem, key: a.key}\n",
+         ":6:6: error: certificate "},
+        {"a folder below a file", R"(hostname: mx.example.org
+domains: [example.org]
+downstream: {servers: ["maildir://file/mail"]}
+state: file/state
+)",
+         "error: state: "},
+        {"nothing", "", "domains is missing"},
+    };
+    for (const auto& row : rows) {
+        const auto result = take(row.text, Purpose::serving);
+        EXPECT_FALSE(result.snapshot) << row.reason;
+        EXPECT_NE(joined(result.problems).find(row.says), std::string::npos) << row.reason << ":\n"
+                                                                             << joined(result.problems);
+    }
+}
+
+TEST_F(SnapshotTest, WarnsOfWhatIsAllowedButUnwise) {
+    const auto clear = take(kGood, Purpose::checking);
+    EXPECT_TRUE(clear.snapshot);
+    EXPECT_NE(joined(clear.problems).find("warning: tls is missing"), std::string::npos);
+    EXPECT_EQ(clear.snapshot->tls, nullptr);
+    const auto soon = tests::make_certificate("DNS:mx.example.org", 5),
+               later = tests::make_certificate("DNS:mx.example.org", 60);
+    for (const auto& [certificate, warns] : {std::pair(soon, true), std::pair(later, false)}) {
+        folder.write("a.pem", certificate.certificate);
+        folder.write("a.key", certificate.key);
+        const auto result =
+            take(std::string(kGood) + "tls: {certificate: a.pem, key: a.key}\n", Purpose::checking);
+        ASSERT_TRUE(result.snapshot) << joined(result.problems);
+        EXPECT_TRUE(result.snapshot->tls);
+        EXPECT_EQ(
+            joined(result.problems).find("warning: a certificate expires in 5 days") != std::string::npos,
+            warns);
+    }
+}
+
+TEST_F(SnapshotTest, VerifyingNeedsNoCertificate) {
+    const auto result =
+        take(std::string(kGood) + "tls: {certificate: a.pem, key: a.key}\n", Purpose::verifying);
+    EXPECT_TRUE(result.snapshot) << joined(result.problems);
+    EXPECT_TRUE(result.problems.empty());
+}
+
+TEST_F(SnapshotTest, TakesTheSystemsResolverWhereNoneIsNamed) {
+    EXPECT_FALSE(take(kGood, Purpose::checking).snapshot->dns_servers.empty());
+    const auto named =
+        take(std::string(kGood) + "dns: {servers: [\"192.0.2.53:5353\"]}\n", Purpose::checking);
+    ASSERT_EQ(named.snapshot->dns_servers.size(), 1u);
+    EXPECT_EQ(named.snapshot->dns_servers[0].text(), "192.0.2.53:5353");
+}
+
+TEST(SystemHostname, IsADomain) {
+    EXPECT_TRUE(protocol::Domain::parse(system_hostname()));
+}
+
+}  // namespace
+}  // namespace gatepost::gateway
