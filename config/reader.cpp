@@ -66,7 +66,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     return best;
 }
 
-Mapping::Mapping(YAML::Node node, std::string what, Findings& findings)
+Mapping::Mapping(const YAML::Node& node, std::string what, Findings& findings)
     : node_(node), what_(std::move(what)), findings_(findings) {
     if (!node_ || node_.IsNull()) return;
     if (!node_.IsMap()) {

@@ -33,7 +33,7 @@ constexpr std::size_t kMaxKeys = 1000;
 class Mapping {
   public:
     // `what` names the mapping in messages ("limits"). A node that is absent reads as an empty mapping.
-    Mapping(YAML::Node node, std::string what, Findings& findings);
+    Mapping(const YAML::Node& node, std::string what, Findings& findings);
     ~Mapping() = default;
 
     // The node of that key, undefined if it is absent; marks the key as known.
