@@ -54,7 +54,6 @@ class Verdicts(harness.TestCase):
     def setUp(self):
         self.sink.messages.clear()
         self.sink.answers.clear()
-        self.logged = len(self.gateway.messages())
 
     def submit(self, content, source="127.0.0.1", helo="mail.sender.example", **envelope):
         with self.gateway.client(source=source) as client:
@@ -66,12 +65,15 @@ class Verdicts(harness.TestCase):
         self.assertEqual(len(self.sink.messages), 1)
         return self.sink.messages[0]
 
-    def log_line(self):
-        """What the log says of the one message of this test."""
-        harness.poll(lambda: len(self.gateway.messages()) > self.logged, "a message line")
-        lines = self.gateway.messages()[self.logged:]
-        self.assertEqual(len(lines), 1, "one line a message")
-        return lines[0]
+    def log_line(self, reply):
+        """What the log says of the message that was answered so."""
+        reference = re.search(r"ref (\w+)$", reply.text)[1]
+
+        def lines():
+            return [line for line in self.gateway.messages() if line["id"] == reference]
+        harness.poll(lines, "a message line")
+        self.assertEqual(len(lines()), 1, "one line a message")
+        return lines()[0]
 
     def test_accepts_what_spf_authenticates(self):
         reply = self.submit(message())
@@ -79,7 +81,7 @@ class Verdicts(harness.TestCase):
         content = self.delivered().content
         self.assertIn(b"spf=pass", content)
         self.assertIn(b"dmarc=pass", content)
-        line = self.log_line()
+        line = self.log_line(reply)
         expected = {"client": "127.0.0.1", "rdns": "mail.sender.example", "helo": "mail.sender.example",
                     "from": "<alice@sender.example>", "to": "<bob@example.org>", "tls": "none",
                     "author": "sender.example", "spf": "pass", "dkim": "none", "dmarc": "pass", "policy": "reject",
@@ -96,7 +98,7 @@ class Verdicts(harness.TestCase):
                 reply = self.submit(signed, source="127.0.0.9", reverse_path="bounce@elsewhere.example")
                 self.assert_status(reply, "250 2.0.0")
                 self.assertRegex(self.delivered().content, rb"dkim=pass")
-                line = self.log_line()
+                line = self.log_line(reply)
                 self.assertEqual((line["dkim"], line["dmarc"]), ("pass:signed.example", "pass"))
 
     def test_refuses_a_forged_author_and_says_what_would_help(self):
@@ -109,7 +111,7 @@ class Verdicts(harness.TestCase):
             self.assertIn("https://example.org/mail", reply.text)
             self.assertEqual(client.command("NOOP").code, 250, "the session goes on")
         self.assertEqual(self.sink.messages, [], "nothing of it may reach the downstream")
-        line = self.log_line()
+        line = self.log_line(reply)
         self.assertEqual((line["action"], line["spf"], line["dmarc"]), ("reject", "fail", "fail"))
         self.assertIn("spf_fail_author", line["evidence"])
         self.assertIn(line["id"], reply.lines[-1])
@@ -119,7 +121,7 @@ class Verdicts(harness.TestCase):
                             reverse_path="alice@sender.example")
         self.assert_status(reply, "250 2.0.0")
         self.assertIn(b"dmarc=fail", self.delivered().content)
-        line = self.log_line()
+        line = self.log_line(reply)
         self.assertEqual((line["action"], line["override"]), ("accept", "trusted_forwarder"))
         self.assertIn("known_forwarder(alumni)", line["evidence"])
 
@@ -135,7 +137,7 @@ class Verdicts(harness.TestCase):
                             helo="lists.list.example", reverse_path="talk-bounces@list.example")
         self.assert_status(reply, "250 2.0.0")
         self.assertRegex(self.delivered().content, rb"(?m)^X-Gatepost-Quarantine: .*signed\.example")
-        line = self.log_line()
+        line = self.log_line(reply)
         self.assertEqual(line["action"], "quarantine")
         self.assertLessEqual({"broken_author_signature", "list_headers"}, set(line["evidence"].split(",")))
 
@@ -152,7 +154,7 @@ class Verdicts(harness.TestCase):
     def test_accepts_mail_of_domains_without_a_policy(self):
         reply = self.submit(message("x@plain.example"), source="127.0.0.9", reverse_path="x@plain.example")
         self.assert_status(reply, "250 2.0.0")
-        self.assertEqual(self.log_line()["dmarc"], "none")
+        self.assertEqual(self.log_line(reply)["dmarc"], "none")
 
     def test_refuses_mail_that_names_no_author_or_two(self):
         two = message().replace(b"To: ", b"From: ceo@example.org\r\nTo: ")
@@ -200,16 +202,18 @@ class Verdicts(harness.TestCase):
         self.assertRegex(self.delivered().content, rb"(?m)^X-Gatepost-Quarantine: ")
 
     def test_accepts_the_null_path(self):
-        self.assert_status(self.submit(message(), reverse_path=""), "250 2.0.0")
+        reply = self.submit(message(), reverse_path="")
+        self.assert_status(reply, "250 2.0.0")
         self.assertEqual(self.delivered().reverse_path, "")
-        self.assertEqual(self.log_line()["from"], "<>")
+        self.assertEqual(self.log_line(reply)["from"], "<>")
 
     def test_escapes_in_the_log_what_strangers_wrote(self):
         with self.gateway.client(source="127.0.0.9") as client:
             client.send('EHLO a"b action=accept \\\r\n')
             self.assertEqual(client.reply().code, 250)
-            self.assert_status(client.deliver(message(FORGED)), "550 5.7.26")
-        line = self.log_line()
+            reply = client.deliver(message(FORGED))
+            self.assert_status(reply, "550 5.7.26")
+        line = self.log_line(reply)
         self.assertEqual(line["action"], "reject")
         self.assertEqual(line["helo"].count('"'), 0)
 
