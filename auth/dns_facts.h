@@ -1,5 +1,6 @@
-// What is known about the DNS while one message is judged. A check asks find(); what is not known yet is noted, the
-// gateway asks for it, and the check runs again. So checks need no socket, and a test is a map of records.
+// What is known about the DNS while one message is judged. A check asks find(); what is not known yet is
+// noted, the gateway asks for it, and the check runs again. So checks need no socket, and a test is a map of
+// records.
 #pragma once
 
 #include <compare>
@@ -26,17 +27,17 @@ struct MxRecord {
     friend bool operator==(const MxRecord&, const MxRecord&) = default;
 };
 
-// The answer to one question, aliases followed. Names are lower case, dotted, without the final dot; labels may hold
-// any octet but a dot (a record that holds one is left out).
+// The answer to one question, aliases followed. Names are lower case, dotted, without the final dot; labels
+// may hold any octet but a dot (a record that holds one is left out).
 struct DnsAnswer {
     DnsStatus status = DnsStatus::failed;
-    bool is_alias = false;                         // a CNAME stands at the asked name itself
-    std::uint32_t ttl = 0;                         // seconds; the smallest on the way
-    std::vector<std::string> texts;                // TXT: one string a record, its parts joined
-    std::vector<protocol::IpAddress> addresses;    // A or AAAA
-    std::vector<MxRecord> exchanges;               // MX, as they came
-    std::vector<std::string> names;                // PTR
-    std::string why;                               // for `failed`: what happened, for the log
+    bool is_alias = false;                       // a CNAME stands at the asked name itself
+    std::uint32_t ttl = 0;                       // seconds; the smallest on the way
+    std::vector<std::string> texts;              // TXT: one string a record, its parts joined
+    std::vector<protocol::IpAddress> addresses;  // A or AAAA
+    std::vector<MxRecord> exchanges;             // MX, as they came
+    std::vector<std::string> names;              // PTR
+    std::string why;                             // for `failed`: what happened, for the log
     friend bool operator==(const DnsAnswer&, const DnsAnswer&) = default;
 };
 
@@ -62,12 +63,12 @@ class DnsFacts {
     DnsFacts() = default;
     explicit DnsFacts(Source source, DnsBudget budget = {}) : source_(std::move(source)), budget_(budget) {}
 
-    // The answer, or null if it is not known yet: then the question is noted and whatever the caller concludes is
-    // provisional. A name that cannot be asked (empty label, over 63 or 253 octets) is answered nx_domain. When the
-    // budget is used up the answer is `failed`.
+    // The answer, or null if it is not known yet: then the question is noted and whatever the caller
+    // concludes is provisional. A name that cannot be asked (empty label, over 63 or 253 octets) is answered
+    // nx_domain. When the budget is used up the answer is `failed`.
     const DnsAnswer* find(RecordType type, std::string_view name);
-    // Notes a question whose answer will probably be needed, so that it travels with the others. Costs the same
-    // budget but never fails a check.
+    // Notes a question whose answer will probably be needed, so that it travels with the others. Costs the
+    // same budget but never fails a check.
     void want(RecordType type, std::string_view name);
 
     void learn(const DnsQuestion& question, DnsAnswerPtr answer);

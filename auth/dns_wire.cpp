@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t kHeaderSize = 12;
 constexpr unsigned kMaxRecords = 100;
 constexpr int kMaxAliases = 8;
-constexpr std::uint16_t kUdpPayload = 1232;      // what passes unfragmented nearly everywhere
-constexpr std::uint32_t kNegativeTtl = 60;       // seconds, without an SOA record
-constexpr std::uint32_t kMaxNegativeTtl = 900;   // RFC 2308 section 5 leaves the upper bound to us
+constexpr std::uint16_t kUdpPayload = 1232;     // what passes unfragmented nearly everywhere
+constexpr std::uint32_t kNegativeTtl = 60;      // seconds, without an SOA record
+constexpr std::uint32_t kMaxNegativeTtl = 900;  // RFC 2308 section 5 leaves the upper bound to us
 
 using Packet = std::unique_ptr<ldns_pkt, decltype(&ldns_pkt_free)>;
 
@@ -96,7 +96,8 @@ void add_record(const ldns_rr* rr, RecordType type, DnsAnswer& answer) {
 }
 
 bool is_empty(const DnsAnswer& answer) {
-    return answer.texts.empty() && answer.addresses.empty() && answer.exchanges.empty() && answer.names.empty();
+    return answer.texts.empty() && answer.addresses.empty() && answer.exchanges.empty() &&
+           answer.names.empty();
 }
 
 // RFC 2308 section 5: the smaller of the SOA record's TTL and its MINIMUM field.
@@ -135,7 +136,8 @@ struct Chain {
     bool follow_alias() {
         for (std::size_t i = 0; i < ldns_rr_list_rr_count(section); ++i) {
             const ldns_rr* rr = ldns_rr_list_rr(section, i);
-            if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME || !owns(rr) || ldns_rr_rd_count(rr) == 0) continue;
+            if (ldns_rr_get_type(rr) != LDNS_RR_TYPE_CNAME || !owns(rr) || ldns_rr_rd_count(rr) == 0)
+                continue;
             const auto target = dotted_name(ldns_rr_rdf(rr, 0));
             if (!target) return false;
             ttl = std::min(ttl, ldns_rr_ttl(rr));
@@ -151,7 +153,8 @@ void read_answer_section(const ldns_pkt* packet, const DnsQuestion& question, Wi
     Chain chain{ldns_pkt_answer(packet), protocol::lowered(question.name)};
     DnsAnswer& answer = reply.answer;
     bool found = false;
-    while (!(found = chain.collect(question.type, answer)) && chain.aliases <= kMaxAliases && chain.follow_alias()) {
+    while (!(found = chain.collect(question.type, answer)) && chain.aliases <= kMaxAliases &&
+           chain.follow_alias()) {
     }
     answer.is_alias = chain.aliases > 0;
     if (chain.aliases > kMaxAliases) {
@@ -162,7 +165,8 @@ void read_answer_section(const ldns_pkt* packet, const DnsQuestion& question, Wi
     } else {
         answer.status = reply.rcode == LDNS_RCODE_NXDOMAIN ? DnsStatus::nx_domain : DnsStatus::no_data;
         answer.ttl = std::min(chain.ttl, negative_ttl(packet));
-        const bool says_no_more = reply.rcode == LDNS_RCODE_NXDOMAIN || ldns_rr_list_rr_count(ldns_pkt_authority(packet)) > 0;
+        const bool says_no_more =
+            reply.rcode == LDNS_RCODE_NXDOMAIN || ldns_rr_list_rr_count(ldns_pkt_authority(packet)) > 0;
         if (answer.is_alias && !says_no_more && is_askable(chain.name)) reply.alias_target = chain.name;
     }
 }
@@ -174,8 +178,9 @@ WireQuery make_query(const DnsQuestion& question, std::uint16_t id, std::uint64_
     query.id = id;
     const std::string name = wire_name(question.name, case_bits);
     ldns_rdf* owner = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name.size(), name.data());
-    Packet packet(ldns_pkt_query_new(owner, static_cast<ldns_rr_type>(question.type), LDNS_RR_CLASS_IN, LDNS_RD),
-                  &ldns_pkt_free);  // owns `owner`
+    Packet packet(
+        ldns_pkt_query_new(owner, static_cast<ldns_rr_type>(question.type), LDNS_RR_CLASS_IN, LDNS_RD),
+        &ldns_pkt_free);  // owns `owner`
     ldns_pkt_set_id(packet.get(), id);
     if (edns == Edns::on) ldns_pkt_set_edns_udp_size(packet.get(), kUdpPayload);
     std::uint8_t* wire = nullptr;
@@ -187,12 +192,15 @@ WireQuery make_query(const DnsQuestion& question, std::uint16_t id, std::uint64_
     return query;
 }
 
-WireReply read_reply(std::span<const std::uint8_t> bytes, const WireQuery& query, const DnsQuestion& question) {
+WireReply read_reply(std::span<const std::uint8_t> bytes, const WireQuery& query,
+                     const DnsQuestion& question) {
     WireReply reply;
     if (bytes.size() < kHeaderSize + query.question.size() || bytes.size() > kMaxWireReply) return reply;
-    const bool is_response = bytes[2] & 0x80, is_query_opcode = (bytes[2] & 0x78) == 0, is_cut = bytes[2] & 0x02;
+    const bool is_response = bytes[2] & 0x80, is_query_opcode = (bytes[2] & 0x78) == 0,
+               is_cut = bytes[2] & 0x02;
     if (u16(bytes, 0) != query.id || !is_response || !is_query_opcode || u16(bytes, 4) != 1) return reply;
-    if (std::memcmp(bytes.data() + kHeaderSize, query.question.data(), query.question.size()) != 0) return reply;
+    if (std::memcmp(bytes.data() + kHeaderSize, query.question.data(), query.question.size()) != 0)
+        return reply;
     if (is_cut) {
         reply.kind = WireReply::Kind::truncated;
         return reply;

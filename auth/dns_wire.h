@@ -1,5 +1,5 @@
-// DNS packets to and from values, with ldns. What a packet claims is checked before ldns sees it: id, question,
-// size and number of records.
+// DNS packets to and from values, with ldns. What a packet claims is checked before ldns sees it: id,
+// question, size and number of records.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,10 @@ struct WireQuery {
 
 enum class Edns { off, on };
 
-// A recursive question. `case_bits` sets the case of the letters of the name, one bit a letter, over and over: what
-// an off-path attacker has to guess besides id and port.
-WireQuery make_query(const DnsQuestion& question, std::uint16_t id, std::uint64_t case_bits, Edns edns = Edns::on);
+// A recursive question. `case_bits` sets the case of the letters of the name, one bit a letter, over and
+// over: what an off-path attacker has to guess besides id and port.
+WireQuery make_query(const DnsQuestion& question, std::uint16_t id, std::uint64_t case_bits,
+                     Edns edns = Edns::on);
 
 struct WireReply {
     enum class Kind {
@@ -40,6 +41,7 @@ struct WireReply {
 
 constexpr std::size_t kMaxWireReply = 16 * 1024;
 
-WireReply read_reply(std::span<const std::uint8_t> packet, const WireQuery& query, const DnsQuestion& question);
+WireReply read_reply(std::span<const std::uint8_t> packet, const WireQuery& query,
+                     const DnsQuestion& question);
 
 }  // namespace gatepost::auth

@@ -15,8 +15,12 @@ std::optional<protocol::Domain> first_domain(const protocol::Author& author) {
 
 MessageVerifier::MessageVerifier(const protocol::Header& header, SpfClient client, std::string reverse_path,
                                  const VerifierOptions& options, VerifierCaches caches)
-    : client_(std::move(client)), reverse_path_(std::move(reverse_path)), options_(options), caches_(caches),
-      author_(protocol::find_author(header)), dkim_(header, first_domain(author_), options_.dkim) {}
+    : client_(std::move(client)),
+      reverse_path_(std::move(reverse_path)),
+      options_(options),
+      caches_(caches),
+      author_(protocol::find_author(header)),
+      dkim_(header, first_domain(author_), options_.dkim) {}
 
 std::vector<DnsQuestion> MessageVerifier::questions() const {
     std::vector<DnsQuestion> questions = dkim_.questions();

@@ -1,5 +1,6 @@
-// All checks of one message in one place: SPF, DKIM and DMARC over one set of DNS facts, so that their look-ups are
-// bounded together. Pure: the body is hashed while it arrives, evaluate() may run as often as facts are missing.
+// All checks of one message in one place: SPF, DKIM and DMARC over one set of DNS facts, so that their
+// look-ups are bounded together. Pure: the body is hashed while it arrives, evaluate() may run as often as
+// facts are missing.
 #pragma once
 
 #include <memory>

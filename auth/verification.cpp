@@ -25,12 +25,14 @@ Disposition DmarcOutcome::disposition() const {
 }
 
 std::string_view name(SpfResult result) {
-    static constexpr std::string_view kWords[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"};
+    static constexpr std::string_view kWords[] = {"none",     "neutral",   "pass",     "fail",
+                                                  "softfail", "temperror", "permerror"};
     return word(kWords, result);
 }
 
 std::string_view name(DkimResult result) {
-    static constexpr std::string_view kWords[] = {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror"};
+    static constexpr std::string_view kWords[] = {"none",    "pass",      "fail",     "policy",
+                                                  "neutral", "temperror", "permerror"};
     return word(kWords, result);
 }
 

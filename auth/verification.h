@@ -1,5 +1,5 @@
-// What the checks found out about one message. An identity, its result and its domain travel together in one value,
-// and nothing here is ever read back out of header text.
+// What the checks found out about one message. An identity, its result and its domain travel together in one
+// value, and nothing here is ever read back out of header text.
 #pragma once
 
 #include <optional>
@@ -34,8 +34,8 @@ struct DkimOutcome {
     std::string why;                                 // "" for pass; short and ours, never a stranger's text
     unsigned key_bits = 0;
     bool testing = false;  // the key has t=y
-    // The signature is right but leaves text unsigned (l=): a pass by RFC 6376 that vouches for nothing here, for
-    // anybody who holds it can append text (RFC 6376 section 8.2).
+    // The signature is right but leaves text unsigned (l=): a pass by RFC 6376 that vouches for nothing here,
+    // for anybody who holds it can append text (RFC 6376 section 8.2).
     bool is_partial = false;
 
     // Whether signing_domain stands behind the whole message.
@@ -74,10 +74,11 @@ struct DmarcRecord {
     AlignmentMode adkim = AlignmentMode::relaxed;
     AlignmentMode aspf = AlignmentMode::relaxed;
     Psd psd = Psd::u;
-    bool testing = false;                 // t=y
-    std::vector<std::string> rua, ruf;    // syntactically valid URIs, obsolete size suffix dropped
+    bool testing = false;               // t=y
+    std::vector<std::string> rua, ruf;  // syntactically valid URIs, obsolete size suffix dropped
     std::string fo = "0";
-    bool has_pct_zero = false;  // the historic pct=0; means something only to those who ask for it (specs R-9)
+    bool has_pct_zero =
+        false;  // the historic pct=0; means something only to those who ask for it (specs R-9)
     friend bool operator==(const DmarcRecord&, const DmarcRecord&) = default;
 };
 
@@ -93,7 +94,8 @@ struct DmarcOutcome {
     bool dkim_aligned = false;
     std::string why;  // for none, temperror and permerror, for log and reply; ours, never a stranger's text
 
-    // What the domain owner asks to be done with this message: nothing after pass, none, temperror, permerror.
+    // What the domain owner asks to be done with this message: nothing after pass, none, temperror,
+    // permerror.
     Disposition disposition() const;
 };
 

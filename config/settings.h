@@ -1,5 +1,5 @@
-// All that an administrator can set: plain values with default, unit and meaning. load.h fills them from YAML.
-// A Settings value is never changed once it is in use; a reload makes a new one.
+// All that an administrator can set: plain values with default, unit and meaning. load.h fills them from
+// YAML. A Settings value is never changed once it is in use; a reload makes a new one.
 #pragma once
 
 #include <chrono>
@@ -35,8 +35,8 @@ struct Listener {
     friend bool operator==(const Listener&, const Listener&) = default;
 };
 
-// A certificate chain and its key, PEM. The names for which it is offered (SNI) are those in the certificate; the
-// first pair is the default.
+// A certificate chain and its key, PEM. The names for which it is offered (SNI) are those in the certificate;
+// the first pair is the default.
 struct TlsIdentity {
     std::string certificate;
     std::string key;
@@ -74,9 +74,9 @@ struct Downstream {
 };
 
 struct Dns {
-    std::vector<Endpoint> servers;   // empty: those of /etc/resolv.conf
-    std::chrono::milliseconds timeout{3000};  // for one try at one server
-    int tries = 2;                            // at each server
+    std::vector<Endpoint> servers;                // empty: those of /etc/resolv.conf
+    std::chrono::milliseconds timeout{3000};      // for one try at one server
+    int tries = 2;                                // at each server
     std::size_t cache_octets = 16 * 1024 * 1024;  // a worker
     friend bool operator==(const Dns&, const Dns&) = default;
 };
@@ -88,16 +88,16 @@ enum class ForwarderKind { forwarder, mailing_list };
 // An entry of the allowlist. Exactly one of ip, host, spf, dkim, arc is set.
 struct KnownForwarder {
     std::string name;
-    std::string owner;                      // whom to ask about it
+    std::string owner;                             // whom to ask about it
     std::optional<std::chrono::sys_days> expires;  // the last day on which it counts
-    std::optional<protocol::IpNetwork> ip;  // the client's address
-    std::string host;                       // the client's forward-confirmed name; "*.example" matches below example
-    std::optional<protocol::Domain> spf;    // MAIL FROM domain with SPF pass
-    std::optional<protocol::Domain> dkim;   // d= of a verified signature
-    std::optional<protocol::Domain> arc;    // d= of the last seal of a valid chain
+    std::optional<protocol::IpNetwork> ip;         // the client's address
+    std::string host;  // the client's forward-confirmed name; "*.example" matches below example
+    std::optional<protocol::Domain> spf;   // MAIL FROM domain with SPF pass
+    std::optional<protocol::Domain> dkim;  // d= of a verified signature
+    std::optional<protocol::Domain> arc;   // d= of the last seal of a valid chain
     ForwarderKind kind = ForwarderKind::forwarder;
-    std::vector<std::string> recipients;    // "user@domain" or "@domain"; empty: all
-    bool for_own_domains = false;           // also lets mail through whose author domain is ours
+    std::vector<std::string> recipients;  // "user@domain" or "@domain"; empty: all
+    bool for_own_domains = false;         // also lets mail through whose author domain is ours
     Place place;
     friend bool operator==(const KnownForwarder&, const KnownForwarder&) = default;
 };
@@ -120,15 +120,15 @@ struct Limits {
     std::size_t sessions_per_client = 20;
     std::size_t recipients = 100;
     std::size_t hops = 100;
-    std::size_t errors = 10;                       // protocol errors before 421
-    std::size_t commands = 1000;                   // without a transaction coming to an end, before 421
+    std::size_t errors = 10;      // protocol errors before 421
+    std::size_t commands = 1000;  // without a transaction coming to an end, before 421
     std::size_t header_size = 256 * 1024;
-    std::size_t memory_per_message = 256 * 1024;   // what is larger waits in an unlinked file below `state`
+    std::size_t memory_per_message = 256 * 1024;  // what is larger waits in an unlinked file below `state`
     seconds command_timeout{300};
-    seconds data_timeout{600};                     // for the whole content of a message
+    seconds data_timeout{600};  // for the whole content of a message
     seconds downstream_timeout{300};
-    seconds dns_timeout{20};                       // all of a message's look-ups
-    seconds drain_timeout{30};                     // running transactions at SIGTERM
+    seconds dns_timeout{20};    // all of a message's look-ups
+    seconds drain_timeout{30};  // running transactions at SIGTERM
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
@@ -137,7 +137,7 @@ struct Settings {
     std::string hostname;
     std::string authserv_id;  // empty in the file: hostname
     std::vector<Listener> listeners;
-    std::vector<TlsIdentity> tls;         // empty: STARTTLS is not offered
+    std::vector<TlsIdentity> tls;  // empty: STARTTLS is not offered
     std::vector<protocol::Domain> domains;
     Downstream downstream;
     Dns dns;

@@ -1,4 +1,5 @@
-// How many sessions there are, in all and of each client; over all workers, touched only when one begins and ends.
+// How many sessions there are, in all and of each client; over all workers, touched only when one begins and
+// ends.
 #pragma once
 
 #include <cstddef>

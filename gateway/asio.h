@@ -1,6 +1,6 @@
-// Asio as this project uses it: one header for what is experimental in 1.22, and the completion token that never
-// throws. In an expression with co_await stands no {…} temporary, no lambda and no ?: (g++ 12 frees it twice); name
-// it first. `./dev lint` looks for these forms.
+// Asio as this project uses it: one header for what is experimental in 1.22, and the completion token that
+// never throws. In an expression with co_await stands no {…} temporary, no lambda and no ?: (g++ 12 frees it
+// twice); name it first. `./dev lint` looks for these forms.
 #pragma once
 
 #include <asio/awaitable.hpp>

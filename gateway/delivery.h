@@ -1,5 +1,5 @@
-// Handing one message to the server behind us. Recipients are asked when the client names them; the message follows
-// only after the verdict, and the answer to it is the downstream's.
+// Handing one message to the server behind us. Recipients are asked when the client names them; the message
+// follows only after the verdict, and the answer to it is the downstream's.
 #pragma once
 
 #include <memory>
@@ -24,10 +24,10 @@ struct Sender {
 
 // The message as it goes out: fields of ours on top, the header without some of its fields, the body.
 struct Outgoing {
-    std::string added;                  // whole fields with CRLF
+    std::string added;  // whole fields with CRLF
     const protocol::Header& header;
-    std::vector<std::size_t> removed;   // indices of header fields, ascending
-    bool has_body = false;              // an empty line stands behind the header
+    std::vector<std::size_t> removed;  // indices of header fields, ascending
+    bool has_body = false;             // an empty line stands behind the header
     MessageBuffer& body;
 };
 

@@ -8,13 +8,14 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kEntryOverhead = 256;
-// "Could not find out" is remembered just long enough that one message does not ask twice and a storm does not feed
-// itself; when the DNS is back, the next message is fine within seconds.
+// "Could not find out" is remembered just long enough that one message does not ask twice and a storm does
+// not feed itself; when the DNS is back, the next message is fine within seconds.
 constexpr seconds kFailureLife{3};
 constexpr seconds kLongest{86400};
 
 std::size_t octets_of(const auth::DnsQuestion& question, const auth::DnsAnswer& answer) {
-    std::size_t octets = kEntryOverhead + question.name.size() + answer.why.size() + 20 * answer.addresses.size();
+    std::size_t octets =
+        kEntryOverhead + question.name.size() + answer.why.size() + 20 * answer.addresses.size();
     for (const auto& text : answer.texts) octets += 32 + text.size();
     for (const auto& mx : answer.exchanges) octets += 40 + mx.host.size();
     for (const auto& name : answer.names) octets += 32 + name.size();

@@ -1,5 +1,5 @@
-// What the sessions of one worker share: made anew from each Settings snapshot, kept by the sessions that began with
-// it. Belongs to one thread.
+// What the sessions of one worker share: made anew from each Settings snapshot, kept by the sessions that
+// began with it. Belongs to one thread.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,11 @@ struct Snapshot {
 
 struct Environment {
     Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken)
-        : context(io), snapshot(std::move(taken)), settings(snapshot->settings),
-          resolver(io, snapshot->dns_servers, settings.dns), relay(io, disk, resolver, settings) {}
+        : context(io),
+          snapshot(std::move(taken)),
+          settings(snapshot->settings),
+          resolver(io, snapshot->dns_servers, settings.dns),
+          relay(io, disk, resolver, settings) {}
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;

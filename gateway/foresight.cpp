@@ -10,7 +10,9 @@ using Check = std::function<void(Environment&, auth::DnsFacts&)>;
 
 awaitable<void> run(std::shared_ptr<Environment> environment, Check check) {
     auth::DnsFacts facts = environment->resolver.facts();
-    const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) { check(*environment, known); };
+    const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) {
+        check(*environment, known);
+    };
     const Deadline deadline = Clock::now() + environment->settings.limits.dns_timeout;
     co_await settle(environment->resolver, deadline, facts, evaluate);
 }

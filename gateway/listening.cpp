@@ -76,8 +76,12 @@ std::string address_of(int descriptor) {
 
 std::string remedy(int error, const config::Endpoint& endpoint) {
     switch (error) {
-        case EADDRINUSE: return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) + "` shows which";
-        case EACCES: return "; ports below 1024 need CAP_NET_BIND_SERVICE (the systemd unit grants it) or another port";
+        case EADDRINUSE:
+            return "; another server has it: `ss -ltnp sport = :" + std::to_string(endpoint.port) +
+                   "` shows which";
+        case EACCES:
+            return "; ports below 1024 need CAP_NET_BIND_SERVICE (the systemd unit grants it) or another "
+                   "port";
         case EADDRNOTAVAIL: return "; this machine has no such address";
         default: return "";
     }
@@ -85,9 +89,10 @@ std::string remedy(int error, const config::Endpoint& endpoint) {
 
 protocol::Problem problem_of(int error, const config::Listener& listener, const std::string& config_file) {
     std::string place = config_file;
-    if (listener.place.line) place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
-    return {(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() + ": " +
-            std::strerror(error) + remedy(error, listener.endpoint)};
+    if (listener.place.line)
+        place += ":" + std::to_string(listener.place.line) + ":" + std::to_string(listener.place.column);
+    return {(place.empty() ? "" : place + ": ") + "error: cannot listen on " + listener.endpoint.text() +
+            ": " + std::strerror(error) + remedy(error, listener.endpoint)};
 }
 
 }  // namespace
@@ -102,7 +107,8 @@ std::vector<int> inherited_sockets() {
     return sockets;
 }
 
-protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing) {
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file,
+                                Sharing sharing) {
     const int descriptor = bound_socket(listener.endpoint, sharing);
     if (descriptor >= 0 && ::listen(descriptor, kBacklog) == 0) return descriptor;
     const int error = errno;

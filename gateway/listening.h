@@ -16,7 +16,8 @@ std::vector<int> inherited_sockets();
 enum class Sharing { first, with_our_own };
 
 // A listening TCP socket with SO_REUSEPORT. The problem says what to do about it.
-protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file, Sharing sharing);
+protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file,
+                                Sharing sharing);
 
 // Where the sockets really listen, for the log: "127.0.0.1:25,[::]:25".
 std::string addresses_of(const std::vector<int>& sockets);

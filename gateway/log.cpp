@@ -21,7 +21,9 @@ constexpr std::size_t kMaxValue = 400;
 constexpr std::size_t kQueue = 8192;  // lines; when it is full the oldest ones are lost
 
 // journald takes the severity from "<4>" in front of a line (sd-daemon(3)).
-const char* pattern() { return std::getenv("JOURNAL_STREAM") ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %v"; }
+const char* pattern() {
+    return std::getenv("JOURNAL_STREAM") ? "%v" : "%Y-%m-%dT%H:%M:%S.%e %v";
+}
 
 // A reader that has stopped must hold up nothing, not even our end: what cannot be written now is lost.
 class PatientSink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -37,13 +39,15 @@ class PatientSink final : public spdlog::sinks::base_sink<std::mutex> {
     // A pipe that is ready takes PIPE_BUF octets without blocking (pipe(7)).
     void write(std::string_view octets) {
         while (!octets.empty() && is_ready()) {
-            const auto written = ::write(STDERR_FILENO, octets.data(), std::min<std::size_t>(octets.size(), PIPE_BUF));
+            const auto written =
+                ::write(STDERR_FILENO, octets.data(), std::min<std::size_t>(octets.size(), PIPE_BUF));
             if (written < 0 && errno == EINTR) continue;
             if (written <= 0) return;
             octets.remove_prefix(static_cast<std::size_t>(written));
         }
     }
-    // Waits for a reader that is only slow; once it has let the time pass, it is not waited for until it reads again.
+    // Waits for a reader that is only slow; once it has let the time pass, it is not waited for until it
+    // reads again.
     bool is_ready() {
         pollfd out{STDERR_FILENO, POLLOUT, 0};
         const bool ready = ::poll(&out, 1, is_stuck_ ? 0 : kPatience) == 1 && (out.revents & POLLOUT);
@@ -88,8 +92,10 @@ LogLine& LogLine::add(std::string_view key, std::string_view value) {
     }
     text_ += '"';
     for (char c : safe) {
-        if (c == '"') text_ += '\'';
-        else text_ += c;
+        if (c == '"')
+            text_ += '\'';
+        else
+            text_ += c;
     }
     text_ += '"';
     return *this;
@@ -116,8 +122,14 @@ void stop_log() {
     spdlog::shutdown();  // waits until what is queued has been written
 }
 
-void log_info(const LogLine& line) { write(spdlog::level::info, "<6>", line); }
-void log_warning(const LogLine& line) { write(spdlog::level::warn, "<4>", line); }
-void log_error(const LogLine& line) { write(spdlog::level::err, "<3>", line); }
+void log_info(const LogLine& line) {
+    write(spdlog::level::info, "<6>", line);
+}
+void log_warning(const LogLine& line) {
+    write(spdlog::level::warn, "<4>", line);
+}
+void log_error(const LogLine& line) {
+    write(spdlog::level::err, "<3>", line);
+}
 
 }  // namespace gatepost::gateway

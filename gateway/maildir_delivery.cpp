@@ -75,7 +75,8 @@ bool write_message(const std::string& file, const std::string& fields, Outgoing&
     return out.sync() && out.close();
 }
 
-Reply store(const std::string& folder, const std::string& name, const std::string& fields, Outgoing& message) {
+Reply store(const std::string& folder, const std::string& name, const std::string& fields,
+            Outgoing& message) {
     const std::string temporary = folder + "/tmp/" + name;
     const bool stored = write_message(temporary, fields, message) &&
                         ::rename(temporary.c_str(), (folder + "/new/" + name).c_str()) == 0 &&

@@ -1,5 +1,5 @@
-// A delivery into a Maildir: written to tmp/, synced, moved to new/, the folder synced; only then it is safe. Disk
-// work is done by a thread of its own, so that a slow disk holds up nobody else.
+// A delivery into a Maildir: written to tmp/, synced, moved to new/, the folder synced; only then it is safe.
+// Disk work is done by a thread of its own, so that a slow disk holds up nobody else.
 #pragma once
 
 #include <asio/thread_pool.hpp>
@@ -10,9 +10,12 @@ namespace gatepost::gateway {
 
 class MaildirDelivery final : public Delivery {
   public:
-    MaildirDelivery(asio::io_context& context, asio::thread_pool& disk, std::string folder, std::string hostname,
-                    Sender sender)
-        : context_(context), disk_(disk), folder_(std::move(folder)), hostname_(std::move(hostname)),
+    MaildirDelivery(asio::io_context& context, asio::thread_pool& disk, std::string folder,
+                    std::string hostname, Sender sender)
+        : context_(context),
+          disk_(disk),
+          folder_(std::move(folder)),
+          hostname_(std::move(hostname)),
           sender_(std::move(sender)) {}
 
     awaitable<protocol::Reply> add_recipient(const protocol::Path& forward_path) override;

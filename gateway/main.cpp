@@ -68,30 +68,39 @@ int run_verify(gateway::VerifyRequest request, const std::string& file, const st
 }
 
 void add_verify_options(CLI::App& command, gateway::VerifyRequest& request, std::string& resolver) {
-    command.add_option("--resolver", resolver, "DNS server to ask, ADDRESS:PORT (default: configuration, then system)");
+    command.add_option("--resolver", resolver,
+                       "DNS server to ask, ADDRESS:PORT (default: configuration, then system)");
     command.add_option("--now", request.now, "Time of reception, Unix seconds (default: now)");
     command.add_option("--client-ip", request.client_ip, "Address of the client that sent it")->required();
     command.add_option("--helo", request.helo, "Name it gave in HELO or EHLO");
     command.add_option("--mail-from", request.mail_from, "Reverse-path; '' is the null path");
-    command.add_option("--authserv-id", request.authserv_id, "Name in Authentication-Results (default: host name)");
-    command.add_option_function<std::string>(
-               "--format", [&request](const std::string& format) { request.as_json = format == "json"; },
-               "text for people (default), json for scripts")
+    command.add_option("--authserv-id", request.authserv_id,
+                       "Name in Authentication-Results (default: host name)");
+    command
+        .add_option_function<std::string>(
+            "--format", [&request](const std::string& format) { request.as_json = format == "json"; },
+            "text for people (default), json for scripts")
         ->check(CLI::IsMember({"json", "text"}));
-    command.add_option("MESSAGE", request.message, "The message: a file, or - for standard input")->required();
+    command.add_option("MESSAGE", request.message, "The message: a file, or - for standard input")
+        ->required();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"gatepost, the edge MX: verifies SPF, DKIM and DMARC and refuses forged mail inside the SMTP session"};
+    CLI::App app{
+        "gatepost, the edge MX: verifies SPF, DKIM and DMARC and refuses forged mail inside the SMTP "
+        "session"};
     app.set_version_flag("--version", GATEPOST_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
     std::string file = kDefaultFile;
-    auto* config_option = app.add_option("-c,--config", file, "Configuration file")->envname("GATEPOST_CONFIG");
-    auto* serve = app.add_subcommand("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again");
-    auto* check = app.add_subcommand("check", "Check the configuration and all that it names; say every problem");
+    auto* config_option =
+        app.add_option("-c,--config", file, "Configuration file")->envname("GATEPOST_CONFIG");
+    auto* serve =
+        app.add_subcommand("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again");
+    auto* check =
+        app.add_subcommand("check", "Check the configuration and all that it names; say every problem");
     auto* verify = app.add_subcommand("verify", "Judge one message from a file as the gateway would");
     gateway::VerifyRequest request;
     std::string resolver;

@@ -37,7 +37,8 @@ bool MessageBuffer::append(std::string_view bytes) {
     bytes.remove_prefix(in_memory.size());
     if (!bytes.empty() && file_ < 0 && !open()) return false;
     while (!bytes.empty()) {
-        const auto written = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(size_ - head_.size()));
+        const auto written =
+            ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(size_ - head_.size()));
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return fail("cannot write to the buffer file");
         size_ += static_cast<std::size_t>(written);

@@ -1,5 +1,5 @@
-// The body of a message while it waits for its verdict: in memory first, then in an unlinked file that is gone with
-// the process, whatever happens.
+// The body of a message while it waits for its verdict: in memory first, then in an unlinked file that is
+// gone with the process, whatever happens.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ class MessageBuffer {
     std::size_t size() const { return size_; }
     bool is_on_disk() const { return file_ >= 0; }
 
-    // Reads from `offset`; what is in memory is given without a copy, what is on disk through `scratch`. Empty at
-    // the end and after a read error, which leaves problem() behind.
+    // Reads from `offset`; what is in memory is given without a copy, what is on disk through `scratch`.
+    // Empty at the end and after a read error, which leaves problem() behind.
     std::string_view read(std::size_t offset, std::span<char> scratch);
 
   private:

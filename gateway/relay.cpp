@@ -13,8 +13,8 @@ using protocol::ClientAction;
 using protocol::Reply;
 
 constexpr std::size_t kMaxKept = 32;
-constexpr std::chrono::seconds kMaxIdle{60};      // servers close idle connections after 5 minutes or so
-constexpr std::chrono::seconds kConnectTime{10};  // for one address; the client is waiting
+constexpr std::chrono::seconds kMaxIdle{60};       // servers close idle connections after 5 minutes or so
+constexpr std::chrono::seconds kConnectTime{10};   // for one address; the client is waiting
 constexpr std::chrono::seconds kGreetingTime{60};  // up to EHLO in TLS; then the next server is tried
 
 protocol::TlsWish wish_of(config::DownstreamTls tls) {
@@ -29,8 +29,13 @@ protocol::TlsWish wish_of(config::DownstreamTls tls) {
 
 }  // namespace
 
-Relay::Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver, const config::Settings& settings)
-    : context_(context), disk_(disk), resolver_(resolver), settings_(settings), tls_(make_client_tls(settings.downstream.tls)) {}
+Relay::Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
+             const config::Settings& settings)
+    : context_(context),
+      disk_(disk),
+      resolver_(resolver),
+      settings_(settings),
+      tls_(make_client_tls(settings.downstream.tls)) {}
 
 std::unique_ptr<Delivery> Relay::begin(const Sender& sender) {
     const auto& first = settings_.downstream.servers.front();
@@ -76,7 +81,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::take_kept() {
     while (!kept_.empty()) {
         std::unique_ptr<DownstreamConnection> connection = std::move(kept_.back());
         kept_.pop_back();
-        if (Clock::now() - connection->idle_since > kMaxIdle || !connection->transport.looks_alive()) continue;
+        if (Clock::now() - connection->idle_since > kMaxIdle || !connection->transport.looks_alive())
+            continue;
         if (connection->needs_reset) {
             connection->dialogue.reset();
             ClientAction action = co_await finish_request(*connection, deadline());
@@ -146,7 +152,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config:
     const protocol::TlsWish wish = wish_of(settings_.downstream.tls);
     for (const auto& endpoint : endpoints) {
         bool tls_failed = false;
-        std::unique_ptr<DownstreamConnection> connection = co_await connect_to(server, endpoint, wish, tls_failed, why);
+        std::unique_ptr<DownstreamConnection> connection =
+            co_await connect_to(server, endpoint, wish, tls_failed, why);
         // Opportunistic: rather in the clear than not at all (RFC 7435).
         if (tls_failed && wish == protocol::TlsWish::if_offered) {
             connection = co_await connect_to(server, endpoint, protocol::TlsWish::never, tls_failed, why);
@@ -157,8 +164,9 @@ awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config:
 }
 
 awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect_to(const config::DownstreamServer& server,
-                                                                   tcp::endpoint endpoint, protocol::TlsWish wish,
-                                                                   bool& tls_failed, std::string& why) {
+                                                                   tcp::endpoint endpoint,
+                                                                   protocol::TlsWish wish, bool& tls_failed,
+                                                                   std::string& why) {
     protocol::ClientSettings client{settings_.hostname, wish};
     auto connection = std::make_unique<DownstreamConnection>(tcp::socket(context_), std::move(client));
     connection->server = server.host;

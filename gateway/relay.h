@@ -1,4 +1,5 @@
-// The relay of one worker: begins deliveries, and keeps connections to the downstream server for the next message.
+// The relay of one worker: begins deliveries, and keeps connections to the downstream server for the next
+// message.
 #pragma once
 
 #include <asio/thread_pool.hpp>
@@ -22,16 +23,17 @@ struct DownstreamConnection {
         : transport(std::move(socket)), dialogue(std::move(settings)) {}
     Transport transport;
     protocol::ClientDialogue dialogue;
-    std::string server;             // for the log
+    std::string server;  // for the log
     Clock::time_point idle_since{};
-    bool needs_reset = false;       // a transaction was left open
-    bool tls_failed = false;        // the handshake, after STARTTLS had been agreed on
+    bool needs_reset = false;  // a transaction was left open
+    bool tls_failed = false;   // the handshake, after STARTTLS had been agreed on
 };
 
 class Relay {
   public:
     // `disk`: threads for file work, which must end before what waits for it.
-    Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver, const config::Settings& settings);
+    Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
+          const config::Settings& settings);
 
     // Never null. The delivery must not outlive the relay.
     std::unique_ptr<Delivery> begin(const Sender& sender);
@@ -55,8 +57,9 @@ class Relay {
     awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
                                                                 std::string& why);
     awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
-                                                                tcp::endpoint endpoint, protocol::TlsWish wish,
-                                                                bool& tls_failed, std::string& why);
+                                                                tcp::endpoint endpoint,
+                                                                protocol::TlsWish wish, bool& tls_failed,
+                                                                std::string& why);
     awaitable<std::vector<tcp::endpoint>> addresses_of(const config::DownstreamServer& server);
 
     asio::io_context& context_;

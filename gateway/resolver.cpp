@@ -16,16 +16,17 @@ using auth::DnsStatus;
 using auth::WireReply;
 
 constexpr std::size_t kPortsPerServer = 16;
-constexpr unsigned kQueriesPerPort = 200;      // then the port is given back and another one drawn
-constexpr std::size_t kMaxRunning = 5000;      // questions in flight a worker
+constexpr unsigned kQueriesPerPort = 200;  // then the port is given back and another one drawn
+constexpr std::size_t kMaxRunning = 5000;  // questions in flight a worker
 constexpr std::chrono::seconds kShunned{10};
-constexpr int kMaxRounds = 40;                 // of one settle(); each asks at least one new question
-constexpr unsigned kFormErr = 1;               // RFC 6891 section 7
-constexpr int kMaxHops = 8;                    // questions that a chain of aliases may add
+constexpr int kMaxRounds = 40;    // of one settle(); each asks at least one new question
+constexpr unsigned kFormErr = 1;  // RFC 6891 section 7
+constexpr int kMaxHops = 8;       // questions that a chain of aliases may add
 
 std::uint64_t random_bits() {
     std::uint64_t bits = 0;
-    if (RAND_bytes(reinterpret_cast<unsigned char*>(&bits), sizeof bits) != 1) throw std::runtime_error("no randomness");
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(&bits), sizeof bits) != 1)
+        throw std::runtime_error("no randomness");
     return bits;
 }
 
@@ -47,7 +48,10 @@ struct Resolver::Waiter {
 class Resolver::Query : public std::enable_shared_from_this<Query> {
   public:
     Query(Resolver& resolver, DnsQuestion asked)
-        : question(std::move(asked)), on_wire(question), resolver_(resolver), timer_(resolver.context_),
+        : question(std::move(asked)),
+          on_wire(question),
+          resolver_(resolver),
+          timer_(resolver.context_),
           order_(resolver.order_of_servers()) {}
 
     void send_next();
@@ -139,7 +143,8 @@ class Resolver::Port : public std::enable_shared_from_this<Port> {
     void unreachable() {
         const auto pending = std::exchange(pending_, {});
         for (const auto& [id, weak] : pending) {
-            if (auto query = weak.lock(); query && query->wire.id == id) query->attempt_failed("server unreachable");
+            if (auto query = weak.lock(); query && query->wire.id == id)
+                query->attempt_failed("server unreachable");
         }
     }
     void deliver(std::size_t size) {
@@ -165,7 +170,8 @@ class Resolver::Port : public std::enable_shared_from_this<Port> {
 };
 
 void Resolver::Query::send_next() {
-    const unsigned attempts = static_cast<unsigned>(order_.size()) * static_cast<unsigned>(resolver_.settings_.tries);
+    const unsigned attempts =
+        static_cast<unsigned>(order_.size()) * static_cast<unsigned>(resolver_.settings_.tries);
     if (refusals_ >= order_.size() || attempt_ >= attempts) return end(failure(last_failure_));
     ++attempt_;
     const auto port = resolver_.port_for(server());
@@ -245,7 +251,8 @@ void Resolver::Query::end(DnsAnswer answer) {
     resolver_.finish(*this, std::move(answer));
 }
 
-Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> servers, const config::Dns& settings)
+Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> servers,
+                   const config::Dns& settings)
     : context_(context), settings_(settings), cache_(settings.cache_octets), ports_(servers.size()) {
     for (const auto& server : servers) {
         const auto address = asio::ip::make_address(server.address.text());
@@ -348,7 +355,8 @@ void Resolver::prefetch(const std::vector<DnsQuestion>& questions) {
 
 namespace {
 
-// A whole exchange over a connection of its own; empty if it failed. The caller closes the socket when time is up.
+// A whole exchange over a connection of its own; empty if it failed. The caller closes the socket when time
+// is up.
 awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socket, tcp::endpoint server,
                                               std::string packet) {
     const std::array<char, 2> length{static_cast<char>(packet.size() >> 8), static_cast<char>(packet.size())};
@@ -370,8 +378,8 @@ awaitable<std::vector<std::uint8_t>> exchange(std::shared_ptr<tcp::socket> socke
 }  // namespace
 
 // Takes all it needs with it: the resolver may be gone before it begins.
-awaitable<void> Resolver::ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query, unsigned attempt,
-                                     tcp::endpoint server, std::chrono::milliseconds time) {
+awaitable<void> Resolver::ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query,
+                                     unsigned attempt, tcp::endpoint server, std::chrono::milliseconds time) {
     auto socket = std::make_shared<tcp::socket>(context);
     asio::steady_timer limit(context, time);
     limit.async_wait([socket](ErrorCode error) {

@@ -1,6 +1,6 @@
-// An asynchronous stub resolver, one a worker thread: ldns makes and reads the packets (auth/dns_wire.h), Asio
-// carries them. UDP from random source ports with random ids and letter case, TCP on truncation, fail-over between
-// servers, one question on the wire at a time however many wait for it, and a cache.
+// An asynchronous stub resolver, one a worker thread: ldns makes and reads the packets (auth/dns_wire.h),
+// Asio carries them. UDP from random source ports with random ids and letter case, TCP on truncation,
+// fail-over between servers, one question on the wire at a time however many wait for it, and a cache.
 #pragma once
 
 #include <map>
@@ -25,7 +25,8 @@ class Resolver {
 
     // What is known without waiting; null otherwise.
     auth::DnsAnswerPtr cached(const auth::DnsQuestion& question);
-    // Asks all of them at once and tells `facts` what came back. What has no answer at the deadline is not told.
+    // Asks all of them at once and tells `facts` what came back. What has no answer at the deadline is not
+    // told.
     awaitable<void> ask(std::vector<auth::DnsQuestion> questions, Deadline deadline, auth::DnsFacts& facts);
     // Asks so that the answers will be in the cache; nobody waits for them.
     void prefetch(const std::vector<auth::DnsQuestion>& questions);
@@ -52,8 +53,8 @@ class Resolver {
     void finish(Query& query, auth::DnsAnswer answer);
     std::vector<std::size_t> order_of_servers() const;
     std::shared_ptr<Port> port_for(std::size_t server);
-    static awaitable<void> ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query, unsigned attempt,
-                                      tcp::endpoint server, std::chrono::milliseconds time);
+    static awaitable<void> ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query,
+                                      unsigned attempt, tcp::endpoint server, std::chrono::milliseconds time);
 
     asio::io_context& context_;
     const config::Dns settings_;
@@ -65,8 +66,8 @@ class Resolver {
     Counts counts_;
 };
 
-// Evaluates, asks for all that was missing, evaluates again, until nothing needed is missing. At the deadline what
-// is still unknown becomes `failed` and the last evaluation stands.
+// Evaluates, asks for all that was missing, evaluates again, until nothing needed is missing. At the deadline
+// what is still unknown becomes `failed` and the last evaluation stands.
 awaitable<void> settle(Resolver& resolver, Deadline deadline, auth::DnsFacts& facts,
                        const std::function<void(auth::DnsFacts&)>& evaluate);
 

@@ -29,7 +29,8 @@ void raise_descriptor_limit(std::size_t sessions) {
     const std::size_t wanted = 2 * sessions + 200;
     if (limit.rlim_cur >= wanted) return;
     LogLine line("limits");
-    log_warning(line.add("descriptors", limit.rlim_cur).add("wanted", wanted).add("remedy", "raise LimitNOFILE="));
+    log_warning(
+        line.add("descriptors", limit.rlim_cur).add("wanted", wanted).add("remedy", "raise LimitNOFILE="));
 }
 
 unsigned worker_count(const config::Settings& settings) {
@@ -37,14 +38,16 @@ unsigned worker_count(const config::Settings& settings) {
 }
 
 // A set of sockets for each worker; every worker listens on every address.
-protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings, unsigned workers) {
+protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings,
+                                                            unsigned workers) {
     std::vector<std::vector<int>> sockets(workers);
     const std::vector<int> inherited = inherited_sockets();
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
         for (const auto& listener : settings.listeners) {
-            const auto socket = listen_on(listener, settings.file, i == 0 ? Sharing::first : Sharing::with_our_own);
+            const auto socket =
+                listen_on(listener, settings.file, i == 0 ? Sharing::first : Sharing::with_our_own);
             if (!socket) return protocol::Problem{socket.problem()};
             sockets[i].push_back(*socket);
         }
@@ -55,15 +58,20 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot, std::string file,
-              std::string listening_on)
-        : context_(context), workers_(workers), snapshot_(std::move(snapshot)), file_(std::move(file)),
+    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot,
+              std::string file, std::string listening_on)
+        : context_(context),
+          workers_(workers),
+          snapshot_(std::move(snapshot)),
+          file_(std::move(file)),
           listening_on_(std::move(listening_on)),
-          signals_(context, SIGTERM, SIGINT, SIGHUP), tick_(context) {}
+          signals_(context, SIGTERM, SIGINT, SIGHUP),
+          tick_(context) {}
 
     void start() {
         std::uint64_t microseconds = 0;
-        if (sd_watchdog_enabled(0, &microseconds) > 0) watchdog_ = std::chrono::microseconds(microseconds / 2);
+        if (sd_watchdog_enabled(0, &microseconds) > 0)
+            watchdog_ = std::chrono::microseconds(microseconds / 2);
         wait_for_signal();
         if (watchdog_.count() > 0) watch();
         tell_ready();
@@ -84,14 +92,16 @@ class Conductor {
 
     void tell_ready() {
         const auto& settings = snapshot_->settings;
-        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", listening_on_.c_str(), settings.domains.size());
+        sd_notifyf(0, "READY=1\nSTATUS=listening on %s for %zu domains", listening_on_.c_str(),
+                   settings.domains.size());
     }
 
     void reload() {
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-                   static_cast<unsigned long long>(now.tv_sec) * 1000000ull + static_cast<unsigned long long>(now.tv_nsec) / 1000);
+                   static_cast<unsigned long long>(now.tv_sec) * 1000000ull +
+                       static_cast<unsigned long long>(now.tv_nsec) / 1000);
         SnapshotResult result = read_again();
         for (const auto& problem : result.problems) {
             LogLine line("config");
@@ -99,7 +109,9 @@ class Conductor {
         }
         LogLine line("reload");
         if (!result.snapshot) {
-            log_error(line.add("file", file_).add("state", "refused").add("why", "the running configuration stays"));
+            log_error(line.add("file", file_)
+                          .add("state", "refused")
+                          .add("why", "the running configuration stays"));
         } else {
             warn_of_restart(result.snapshot->settings);
             snapshot_ = result.snapshot;
@@ -128,7 +140,8 @@ class Conductor {
         const auto& running = snapshot_->settings;
         if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
         LogLine line("config");
-        log_warning(line.add("problem", "listeners and workers change only with a restart; all else is in use now"));
+        log_warning(
+            line.add("problem", "listeners and workers change only with a restart; all else is in use now"));
     }
 
     // Restarted by systemd if a worker hangs: then, and only then, no sign of life is passed on.
@@ -203,13 +216,17 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
-    for (auto& set : *sockets) workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
+    for (auto& set : *sockets)
+        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
     Conductor conductor(context, workers, snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
-    log_info(line.add("version", GATEPOST_VERSION).add("hostname", settings.hostname).add("listen", listening_on)
-                 .add("workers", workers.size()).add("config", file.empty() ? "built-in" : file));
+    log_info(line.add("version", GATEPOST_VERSION)
+                 .add("hostname", settings.hostname)
+                 .add("listen", listening_on)
+                 .add("workers", workers.size())
+                 .add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
     for (const auto& worker : workers) worker->stop();

@@ -8,8 +8,8 @@
 
 namespace gatepost::gateway {
 
-// Until SIGTERM or SIGINT. `reread` makes the next snapshot at SIGHUP from the same file. Returns an exit status of
-// sysexits.h.
+// Until SIGTERM or SIGINT. `reread` makes the next snapshot at SIGHUP from the same file. Returns an exit
+// status of sysexits.h.
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file);
 
 }  // namespace gatepost::gateway

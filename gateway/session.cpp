@@ -11,9 +11,9 @@ using protocol::Reply;
 namespace reply = protocol::reply;
 using std::chrono::seconds;
 
-constexpr seconds kWriteTime{60};       // a client that does not read its replies
+constexpr seconds kWriteTime{60};  // a client that does not read its replies
 constexpr seconds kHandshakeTime{30};
-constexpr seconds kContentPause{180};   // between two portions of content (RFC 5321 section 4.5.3.2.5)
+constexpr seconds kContentPause{180};  // between two portions of content (RFC 5321 section 4.5.3.2.5)
 
 protocol::DialogueSettings dialogue_settings(const Environment& environment) {
     const auto& settings = environment.settings;
@@ -28,12 +28,15 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment) {
     if (const auto& downstream = environment.relay.capabilities()) {
         dialogue.offers_8bitmime = downstream->eight_bit_mime;
         dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
-        if (downstream->max_size > 0) dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
+        if (downstream->max_size > 0)
+            dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
     }
     return dialogue;
 }
 
-Reply as_reply(const policy::SmtpReply& decided) { return {decided.code, decided.enhanced, decided.lines}; }
+Reply as_reply(const policy::SmtpReply& decided) {
+    return {decided.code, decided.enhanced, decided.lines};
+}
 
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
@@ -52,13 +55,18 @@ std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
     return joined(words);
 }
 
-std::string domain_text(const std::optional<protocol::Domain>& domain) { return domain ? domain->text() : ""; }
+std::string domain_text(const std::optional<protocol::Domain>& domain) {
+    return domain ? domain->text() : "";
+}
 
 }  // namespace
 
 Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client)
-    : environment_(std::move(environment)), settings_(environment_->settings), client_(client),
-      transport_(std::move(socket)), dialogue_(dialogue_settings(*environment_)) {}
+    : environment_(std::move(environment)),
+      settings_(environment_->settings),
+      client_(client),
+      transport_(std::move(socket)),
+      dialogue_(dialogue_settings(*environment_)) {}
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
     if (refusal) dialogue_.refuse_session(*refusal);
@@ -154,7 +162,8 @@ void Session::judge(const protocol::JudgeHelo& question) {
 }
 
 void Session::judge(const protocol::JudgeMail& question) {
-    Sender sender{question.reverse_path, question.declared_size.value_or(0), question.body_8bit, question.smtputf8};
+    Sender sender{question.reverse_path, question.declared_size.value_or(0), question.body_8bit,
+                  question.smtputf8};
     transaction_.emplace(*environment_, spf_client(), std::move(sender), fresh_id());
     foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
@@ -162,9 +171,11 @@ void Session::judge(const protocol::JudgeMail& question) {
 
 // Only the configured domains, exactly; nothing else is relayed, whoever asks.
 std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const {
-    const bool is_bare_postmaster = protocol::is_postmaster(recipient) && !recipient.domain && !recipient.literal;
+    const bool is_bare_postmaster =
+        protocol::is_postmaster(recipient) && !recipient.domain && !recipient.literal;
     if (is_bare_postmaster) return {};
-    if (!recipient.domain || !settings_.accepts_domain(*recipient.domain) || protocol::has_routing(recipient)) {
+    if (!recipient.domain || !settings_.accepts_domain(*recipient.domain) ||
+        protocol::has_routing(recipient)) {
         return reply::kRelayDenied;
     }
     return {};
@@ -198,7 +209,9 @@ void Session::take_content(std::string_view bytes) {
     }
 }
 
-void Session::note_refused(const protocol::Refused& refused) { log_refusal(refused.reply); }
+void Session::note_refused(const protocol::Refused& refused) {
+    log_refusal(refused.reply);
+}
 
 policy::Circumstances Session::circumstances() const {
     policy::Circumstances circumstances;
@@ -254,7 +267,8 @@ awaitable<Reply> Session::verdict() {
 awaitable<Reply> Session::hand_over(const policy::Judgement& judgement) {
     Outgoing message{judgement.authentication_results + judgement.quarantine_field +
                          received_field(judgement.verification),
-                     transaction_->header(), judgement.removed, transaction_->has_body(), transaction_->body()};
+                     transaction_->header(), judgement.removed, transaction_->has_body(),
+                     transaction_->body()};
     co_return co_await transaction_->delivery().deliver(message);
 }
 
@@ -266,7 +280,8 @@ std::string Session::received_field(const auth::Verification& verification) cons
     trace.reverse_name = protocol::Domain::parse(reverse);
     trace.client = client_;
     trace.hostname = settings_.hostname;
-    trace.with = protocol::with_protocol({dialogue_.is_extended(), dialogue_.is_tls(), dialogue_.uses_smtputf8()});
+    trace.with =
+        protocol::with_protocol({dialogue_.is_extended(), dialogue_.is_tls(), dialogue_.uses_smtputf8()});
     trace.tls_cipher = transport_.tls_cipher();
     trace.id = transaction_->id();
     if (transaction_->recipients().size() == 1) trace.recipient = transaction_->recipients().front().text();
@@ -274,10 +289,12 @@ std::string Session::received_field(const auth::Verification& verification) cons
     return protocol::received_field(trace);
 }
 
-void Session::log_message(const policy::Judgement& judgement, const Reply& reply, const std::string& downstream) const {
+void Session::log_message(const policy::Judgement& judgement, const Reply& reply,
+                          const std::string& downstream) const {
     const auto& [iprev, helo, mail_from, dkim, arc, dmarc] = judgement.verification;
     const auto& decision = judgement.decision;
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transaction_->began());
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transaction_->began());
     LogLine line("message");
     line.add("id", transaction_->id())
         .add("client", client_.text())
@@ -295,7 +312,8 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
         .add("policy", name(dmarc.policy))
         .add("action", policy::name(decision.action))
         .maybe("observed", decision.unobserved == decision.action ? "" : policy::name(decision.unobserved))
-        .maybe("override", decision.overridden == policy::Override::none ? "" : policy::name(decision.overridden))
+        .maybe("override",
+               decision.overridden == policy::Override::none ? "" : policy::name(decision.overridden))
         .maybe("evidence", joined(judgement.evidence.texts()))
         .add("why", decision.why)
         .add("reply", reply.text())
@@ -306,7 +324,9 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
 
 void Session::log_refusal(const Reply& reply, const std::string& recipient) const {
     LogLine line("refused");
-    line.maybe("id", transaction_ ? transaction_->id() : "").add("client", client_.text()).add("helo", dialogue_.helo());
+    line.maybe("id", transaction_ ? transaction_->id() : "")
+        .add("client", client_.text())
+        .add("helo", dialogue_.helo());
     if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
     if (!recipient.empty()) line.add("to", "<" + recipient + ">");
     log_info(line.add("reply", reply.text()));

@@ -40,7 +40,8 @@ class Session {
     auth::SpfClient spf_client() const;
     policy::Circumstances circumstances() const;
     std::string received_field(const auth::Verification& verification) const;
-    void log_message(const policy::Judgement& judgement, const protocol::Reply& reply, const std::string& downstream) const;
+    void log_message(const policy::Judgement& judgement, const protocol::Reply& reply,
+                     const std::string& downstream) const;
     void log_refusal(const protocol::Reply& reply, const std::string& recipient = {}) const;
 
     std::shared_ptr<Environment> environment_;

@@ -13,7 +13,7 @@ using protocol::ClientFailed;
 using protocol::Reply;
 namespace reply = protocol::reply;
 
-constexpr std::size_t kGather = 64;             // buffers written in one call
+constexpr std::size_t kGather = 64;  // buffers written in one call
 constexpr std::size_t kGatherOctets = 256 * 1024;
 constexpr std::size_t kMaxText = 400;
 
@@ -58,7 +58,8 @@ std::string SmtpDelivery::parameters() const {
     return text.empty() ? text : text.substr(1);
 }
 
-// One try. `is_broken`: the connection has failed or is closing; 421 speaks of it and not of this transaction.
+// One try. `is_broken`: the connection has failed or is closing; 421 speaks of it and not of this
+// transaction.
 awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_broken) {
     auto& dialogue = connection_->dialogue;
     dialogue.recipient(forward_path.text());
@@ -98,7 +99,8 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
         if (answer.is_positive()) ++accepted_;
         if (!is_broken) co_return answer;
         connection_.reset();
-        if (accepted_ > 0) refusal_ = reply::kDownstreamDown;  // the recipients accepted so far are gone with it
+        if (accepted_ > 0)
+            refusal_ = reply::kDownstreamDown;  // the recipients accepted so far are gone with it
         if (accepted_ > 0 || is_new) break;
     }
     co_return answer;
@@ -110,7 +112,8 @@ awaitable<bool> SmtpDelivery::write_gathered(std::vector<asio::const_buffer>& pi
     co_return written;
 }
 
-// A small message goes out in one call, its final dot included: each call costs about as much as parsing a header.
+// A small message goes out in one call, its final dot included: each call costs about as much as parsing a
+// header.
 awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline) {
     OutgoingReader reader(message);
     protocol::DotStuffer stuffer;
@@ -139,8 +142,8 @@ awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline
 
 awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
     if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
-    // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again what the
-    // downstream may still have taken (RFC 1047).
+    // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again
+    // what the downstream may still have taken (RFC 1047).
     const Deadline deadline = relay_.deadline();
     connection_->dialogue.data();
     ClientAction begun = co_await relay_.finish_request(*connection_, deadline);
@@ -161,7 +164,8 @@ awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
         relay_.keep(std::move(connection_));
         co_return answer;
     }
-    // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC 1047).
+    // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC
+    // 1047).
     const auto& failed = std::get<ClientFailed>(ended);
     LogLine line("downstream");
     log_warning(line.add("server", connection_->server).add("at", "final dot").add("why", failed.why));

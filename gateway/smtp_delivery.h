@@ -33,8 +33,8 @@ class SmtpDelivery final : public Delivery {
     std::optional<protocol::Reply> refusal_;  // of every further recipient
 };
 
-// The downstream's answer as our client may see it: its class and enhanced code, its text cleaned, never a 421 that
-// speaks of a connection that is not the client's, never anything but 2yz, 4yz, 5yz.
+// The downstream's answer as our client may see it: its class and enhanced code, its text cleaned, never a
+// 421 that speaks of a connection that is not the client's, never anything but 2yz, 4yz, 5yz.
 protocol::Reply as_ours(const protocol::Reply& theirs);
 
 }  // namespace gatepost::gateway

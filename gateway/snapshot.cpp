@@ -38,8 +38,8 @@ void warn(const config::Settings& settings, const Snapshot& snapshot, std::vecto
         problems.push_back(place(settings, {}) +
                            ": warning: tls is missing: STARTTLS is not offered and mail comes in the clear");
     } else if (const int days = snapshot.tls->days_left(); days < 14) {
-        problems.push_back(place(settings, settings.tls.front().place) + ": warning: a certificate expires in " +
-                           std::to_string(days) + " days");
+        problems.push_back(place(settings, settings.tls.front().place) +
+                           ": warning: a certificate expires in " + std::to_string(days) + " days");
     }
 }
 

@@ -1,4 +1,5 @@
-// Reading the configuration as a whole, with all that it names: nothing of it is used unless all of it is good.
+// Reading the configuration as a whole, with all that it names: nothing of it is used unless all of it is
+// good.
 #pragma once
 
 #include <memory>

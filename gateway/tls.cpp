@@ -31,7 +31,8 @@ void set_common(asio::ssl::context& context) {
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 }
 
-std::string problem_of(const config::TlsIdentity& identity, const std::string& file, const std::string& what) {
+std::string problem_of(const config::TlsIdentity& identity, const std::string& file,
+                       const std::string& what) {
     std::string place = file.empty() ? "configuration" : file;
     if (identity.place.line) {
         place += ":" + std::to_string(identity.place.line) + ":" + std::to_string(identity.place.column);
@@ -59,23 +60,27 @@ protocol::Result<std::unique_ptr<asio::ssl::context>> load(const config::TlsIden
     SSL_CTX_set_default_passwd_cb(ctx, [](char*, int, int, void*) { return 0; });
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ctx, identity.certificate.c_str()) != 1) {
-        return protocol::Problem{problem_of(identity, file, "certificate " + identity.certificate +
-                                 " cannot be loaded: " + why_unreadable(identity.certificate) +
-                                 "; it must be a PEM file that gatepost may read, own certificate first")};
+        return protocol::Problem{
+            problem_of(identity, file,
+                       "certificate " + identity.certificate +
+                           " cannot be loaded: " + why_unreadable(identity.certificate) +
+                           "; it must be a PEM file that gatepost may read, own certificate first")};
     }
     // A key of another type than the certificate's is taken beside it: only the second check sees that.
-    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
-        return protocol::Problem{problem_of(identity, file, "key " + identity.key + " cannot be loaded: " +
-                                 why_unreadable(identity.key) +
-                                 "; it must be the unencrypted PEM key of " + identity.certificate)};
+    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1) {
+        return protocol::Problem{
+            problem_of(identity, file,
+                       "key " + identity.key + " cannot be loaded: " + why_unreadable(identity.key) +
+                           "; it must be the unencrypted PEM key of " + identity.certificate)};
     }
     return context;
 }
 
 }  // namespace
 
-protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(const std::vector<config::TlsIdentity>& identities,
-                                                             const std::string& config_file) {
+protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(
+    const std::vector<config::TlsIdentity>& identities, const std::string& config_file) {
     auto server = std::make_shared<TlsServer>();
     for (const auto& identity : identities) {
         auto context = load(identity, config_file);
@@ -112,11 +117,13 @@ SSL_CTX* TlsServer::find(const std::string& name) const {
     return it == by_name_.end() ? nullptr : it->second;
 }
 
-// An unknown name gets the default certificate: a sender that does not check names must not fail because of it.
+// An unknown name gets the default certificate: a sender that does not check names must not fail because of
+// it.
 int TlsServer::choose(SSL* ssl, int*, void* self) {
     const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!name) return SSL_TLSEXT_ERR_NOACK;
-    if (SSL_CTX* ctx = static_cast<TlsServer*>(self)->find(protocol::lowered(name))) SSL_set_SSL_CTX(ssl, ctx);
+    if (SSL_CTX* ctx = static_cast<TlsServer*>(self)->find(protocol::lowered(name)))
+        SSL_set_SSL_CTX(ssl, ctx);
     return SSL_TLSEXT_ERR_OK;
 }
 

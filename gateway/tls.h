@@ -17,8 +17,8 @@ namespace gatepost::gateway {
 class TlsServer {
   public:
     // Fails with what is wrong and where: unreadable, not PEM, a key that does not fit.
-    static protocol::Result<std::shared_ptr<TlsServer>> make(const std::vector<config::TlsIdentity>& identities,
-                                                             const std::string& config_file);
+    static protocol::Result<std::shared_ptr<TlsServer>> make(
+        const std::vector<config::TlsIdentity>& identities, const std::string& config_file);
     // What a session starts with; the handshake changes to another one when the client asks for its name.
     asio::ssl::context& context() { return *contexts_.front(); }
     // Days until the first of the certificates expires; negative if one has.

@@ -33,7 +33,10 @@ std::string fresh_id() {
 }
 
 Transaction::Transaction(Environment& environment, auth::SpfClient client, Sender sender, std::string id)
-    : environment_(environment), client_(std::move(client)), sender_(std::move(sender)), id_(std::move(id)),
+    : environment_(environment),
+      client_(std::move(client)),
+      sender_(std::move(sender)),
+      id_(std::move(id)),
       body_(environment.settings.state, environment.settings.limits.memory_per_message) {}
 
 std::vector<std::string> Transaction::recipient_texts() const {
@@ -104,6 +107,8 @@ void Transaction::end_of_content() {
     if (verifier_) verifier_->end_of_body();
 }
 
-bool Transaction::take_header_event() { return std::exchange(header_event_, false); }
+bool Transaction::take_header_event() {
+    return std::exchange(header_event_, false);
+}
 
 }  // namespace gatepost::gateway

@@ -1,5 +1,5 @@
-// One message on its way through: envelope, header, body and the checks that run while it arrives. Gone at RSET, EHLO
-// and the end of the message.
+// One message on its way through: envelope, header, body and the checks that run while it arrives. Gone at
+// RSET, EHLO and the end of the message.
 #pragma once
 
 #include <memory>

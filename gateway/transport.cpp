@@ -36,8 +36,8 @@ struct Transport::Watch : std::enable_shared_from_this<Watch> {
             self->has_passed = true;
             ErrorCode ignored;
             self->socket->cancel(ignored);
-            // Nothing was cancelled if a part of a write or a handshake had just succeeded, and its next part would
-            // wait for ever: again, until somebody sets another deadline.
+            // Nothing was cancelled if a part of a write or a handshake had just succeeded, and its next part
+            // would wait for ever: again, until somebody sets another deadline.
             self->arm(Clock::now() + kAgain);
         });
     }
@@ -60,7 +60,8 @@ void drop(std::vector<asio::const_buffer>& buffers, std::size_t octets) {
 
 }  // namespace
 
-Transport::Transport(tcp::socket socket) : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
+Transport::Transport(tcp::socket socket)
+    : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
     ErrorCode ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
 }
@@ -70,9 +71,13 @@ Transport::~Transport() {
     watch_->timer.cancel();
 }
 
-void Transport::set_deadline(Deadline deadline) { watch_->set(deadline); }
+void Transport::set_deadline(Deadline deadline) {
+    watch_->set(deadline);
+}
 
-bool Transport::timed_out() const { return watch_->has_passed; }
+bool Transport::timed_out() const {
+    return watch_->has_passed;
+}
 
 awaitable<std::size_t> Transport::read_some(std::span<char> into) {
     if (timed_out() || is_woken_) co_return 0;
@@ -85,8 +90,8 @@ awaitable<std::size_t> Transport::read_some(std::span<char> into) {
     co_return error ? 0 : size;
 }
 
-// Mostly all of it fits into the socket's buffer: then neither the reactor nor a further coroutine is needed. Gives
-// what was taken; less than all means that it has to be waited for, which also finds out about errors.
+// Mostly all of it fits into the socket's buffer: then neither the reactor nor a further coroutine is needed.
+// Gives what was taken; less than all means that it has to be waited for, which also finds out about errors.
 template <class Buffers>
 std::size_t Transport::write_now(const Buffers& buffers) {
     ErrorCode error;
@@ -139,8 +144,8 @@ awaitable<bool> Transport::start_tls(asio::ssl::context& context, const std::str
     co_return !error;
 }
 
-// A socket that is closed with unread input resets the connection, and the client may lose our last reply: so it hears
-// first that nothing more comes, and what it still sends is read for a while and dropped.
+// A socket that is closed with unread input resets the connection, and the client may lose our last reply: so
+// it hears first that nothing more comes, and what it still sends is read for a while and dropped.
 awaitable<void> Transport::close() {
     if (socket_.is_open() && !timed_out()) {
         set_deadline(std::min(watch_->deadline, Clock::now() + kLinger));
@@ -168,7 +173,9 @@ void Transport::wake() {
     socket_.cancel(ignored);
 }
 
-bool Transport::take_wake() { return std::exchange(is_woken_, false); }
+bool Transport::take_wake() {
+    return std::exchange(is_woken_, false);
+}
 
 std::string Transport::tls_cipher() const {
     if (!tls_) return {};

@@ -1,5 +1,6 @@
-// A byte stream to a peer, plain or TLS, that never throws and never waits past its deadline. The deadline is a point
-// in time, watched by one timer; when it passes, what is being waited for ends and times_out() is true.
+// A byte stream to a peer, plain or TLS, that never throws and never waits past its deadline. The deadline is
+// a point in time, watched by one timer; when it passes, what is being waited for ends and times_out() is
+// true.
 #pragma once
 
 #include <memory>
@@ -24,7 +25,8 @@ class Transport {
     // Octets read; 0 when the peer is gone, the time is up, or somebody called wake().
     awaitable<std::size_t> read_some(std::span<char> into);
     awaitable<bool> write(std::string_view bytes);
-    awaitable<bool> write(std::vector<asio::const_buffer>& buffers);  // what is left in them afterwards means nothing
+    awaitable<bool> write(
+        std::vector<asio::const_buffer>& buffers);  // what is left in them afterwards means nothing
     // The handshake as server or client; `name` is sent as SNI and, if the context verifies, checked.
     awaitable<bool> accept_tls(asio::ssl::context& context);
     awaitable<bool> start_tls(asio::ssl::context& context, const std::string& name);

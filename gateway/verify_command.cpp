@@ -24,7 +24,8 @@ struct MessageText {
 std::optional<std::string> read_message(const std::string& name) {
     const bool is_standard_input = name == "-";
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-        is_standard_input ? stdin : std::fopen(name.c_str(), "rb"), is_standard_input ? +[](std::FILE*) { return 0; } : &std::fclose);
+        is_standard_input ? stdin : std::fopen(name.c_str(), "rb"),
+        is_standard_input ? +[](std::FILE*) { return 0; } : &std::fclose);
     if (!file) return {};
     std::string text;
     char buffer[64 * 1024];
@@ -52,9 +53,12 @@ MessageText split(std::string text) {
     return {text.substr(0, end + 2), text.substr(end + 4)};
 }
 
-awaitable<void> evaluate(Environment& environment, auth::MessageVerifier& verifier, auth::Verification& verification) {
+awaitable<void> evaluate(Environment& environment, auth::MessageVerifier& verifier,
+                         auth::Verification& verification) {
     auth::DnsFacts facts = environment.resolver.facts();
-    const std::function<void(auth::DnsFacts&)> once = [&](auth::DnsFacts& known) { verification = verifier.evaluate(known); };
+    const std::function<void(auth::DnsFacts&)> once = [&](auth::DnsFacts& known) {
+        verification = verifier.evaluate(known);
+    };
     const Deadline deadline = Clock::now() + environment.settings.limits.dns_timeout;
     co_await settle(environment.resolver, deadline, facts, once);
     environment.context.stop();
@@ -65,7 +69,8 @@ policy::Circumstances circumstances(const VerifyRequest& request, const auth::Sp
     known.client = client.ip;
     known.helo = client.helo;
     known.reverse_path = request.mail_from;
-    known.today = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(client.now)));
+    known.today =
+        std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(client.now)));
     return known;
 }
 
@@ -81,7 +86,8 @@ void refuse_malformed(policy::Judgement& judgement, const std::string& why) {
 int verify(const VerifyRequest& request, std::shared_ptr<const Snapshot> snapshot) {
     const auto ip = protocol::IpAddress::parse(request.client_ip);
     if (!ip) {
-        std::fprintf(stderr, "gatepost verify: --client-ip: '%s' is no IP address\n", request.client_ip.c_str());
+        std::fprintf(stderr, "gatepost verify: --client-ip: '%s' is no IP address\n",
+                     request.client_ip.c_str());
         return EX_USAGE;
     }
     auto text = read_message(request.message);
@@ -92,7 +98,8 @@ int verify(const VerifyRequest& request, std::shared_ptr<const Snapshot> snapsho
     const config::Settings& settings = snapshot->settings;
     const auth::SpfClient client{*ip, request.helo, settings.hostname, request.now.value_or(unix_time())};
     MessageText message = split(with_crlf(*text));
-    auto header = protocol::Header::parse(std::move(message.header), {settings.limits.header_size, 1000, 64 * 1024});
+    auto header =
+        protocol::Header::parse(std::move(message.header), {settings.limits.header_size, 1000, 64 * 1024});
     const std::string malformed = header ? "" : header.problem();
     if (!header) header = protocol::Header::parse("");
     asio::io_context context{1};

@@ -8,7 +8,9 @@ namespace {
 using nlohmann::ordered_json;
 using policy::Judgement;
 
-std::string text_of(const std::optional<protocol::Domain>& domain) { return domain ? domain->text() : ""; }
+std::string text_of(const std::optional<protocol::Domain>& domain) {
+    return domain ? domain->text() : "";
+}
 
 ordered_json json_of(const auth::SpfOutcome& spf) {
     return {{"domain", spf.domain}, {"result", name(spf.result)}};
@@ -41,7 +43,9 @@ ordered_json json_of(const policy::Decision& decision, const policy::Evidence& e
             {"evidence", evidence.texts()}};
 }
 
-std::string in_parentheses(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
+std::string in_parentheses(const std::string& text) {
+    return text.empty() ? "" : " (" + text + ")";
+}
 
 void add_row(std::string& out, std::string_view label, const std::string& value) {
     out += label;
@@ -116,9 +120,11 @@ std::string as_text(const Judgement& judgement) {
     for (const auto& outcome : verification.dkim) add_row(out, "DKIM", dkim_row(outcome));
     add_row(out, "DMARC", dmarc_row(verification.dmarc));
     add_row(out, "evidence", joined(judgement.evidence.texts()));
-    add_row(out, "decision", std::string(name(judgement.decision.action)) + in_parentheses(judgement.decision.why));
+    add_row(out, "decision",
+            std::string(name(judgement.decision.action)) + in_parentheses(judgement.decision.why));
     const auto& reply = judgement.decision.reply;
-    for (const auto& line : reply.lines) add_row(out, "reply", std::to_string(reply.code) + " " + reply.enhanced + " " + line);
+    for (const auto& line : reply.lines)
+        add_row(out, "reply", std::to_string(reply.code) + " " + reply.enhanced + " " + line);
     if (const std::string mend = remedy(judgement); !mend.empty()) add_row(out, "to mend it", mend);
     return out;
 }

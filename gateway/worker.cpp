@@ -10,8 +10,8 @@ namespace {
 
 namespace reply = protocol::reply;
 
-// Without descriptors (our own limit or the system's), accept() fails at once and again: wait instead of spinning,
-// sessions that end make room.
+// Without descriptors (our own limit or the system's), accept() fails at once and again: wait instead of
+// spinning, sessions that end make room.
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
 tcp protocol_of(int socket) {
@@ -61,7 +61,9 @@ void report(std::exception_ptr exception) {
 
 Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapshot, Admission& admission,
                asio::thread_pool& disk)
-    : admission_(admission), work_(asio::make_work_guard(context_)), disk_(disk),
+    : admission_(admission),
+      work_(asio::make_work_guard(context_)),
+      disk_(disk),
       environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))) {
     for (const int socket : sockets) {
         acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
@@ -92,7 +94,8 @@ awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
         if (error == asio::error::connection_aborted) continue;  // the client was gone before we took it
         if (error) {
             LogLine line("accept");
-            log_error(line.add("why", error.message()).add("remedy", "raise LimitNOFILE= or lower limits.sessions"));
+            log_error(line.add("why", error.message())
+                          .add("remedy", "raise LimitNOFILE= or lower limits.sessions"));
             pause.expires_after(kPauseWithoutDescriptors);
             co_await pause.async_wait(no_throw);
             continue;

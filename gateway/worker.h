@@ -1,5 +1,5 @@
-// One thread with its own io_context, listening sockets, resolver and relay. Workers share nothing on the way of a
-// message.
+// One thread with its own io_context, listening sockets, resolver and relay. Workers share nothing on the way
+// of a message.
 #pragma once
 
 #include <asio/executor_work_guard.hpp>

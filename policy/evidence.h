@@ -1,5 +1,5 @@
-// What speaks for forgery and what for forwarding, between "DMARC fail" and "550". A header that anyone can write
-// proves nothing alone: it counts only together with an identity that verified.
+// What speaks for forgery and what for forwarding, between "DMARC fail" and "550". A header that anyone can
+// write proves nothing alone: it counts only together with an identity that verified.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ enum class EvidenceKind {
 
 struct EvidenceItem {
     EvidenceKind kind;
-    std::string detail;  // the forwarder's name, the sealer, …; empty for most
+    std::string detail;        // the forwarder's name, the sealer, …; empty for most
     std::string text() const;  // "known_forwarder(alumni)", "unsigned"
     friend bool operator==(const EvidenceItem&, const EvidenceItem&) = default;
 };
@@ -51,8 +51,8 @@ struct Evidence {
 struct Circumstances {
     protocol::IpAddress client;
     std::string helo;
-    std::string reverse_path;                 // without angle brackets; empty: the null path
-    std::vector<std::string> recipients;      // without angle brackets
+    std::string reverse_path;             // without angle brackets; empty: the null path
+    std::vector<std::string> recipients;  // without angle brackets
     std::chrono::sys_days today;
 };
 

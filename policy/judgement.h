@@ -1,5 +1,5 @@
-// Everything that follows from a verification, in one place for the session and the command line: evidence, decision,
-// and what is added to and taken from the header.
+// Everything that follows from a verification, in one place for the session and the command line: evidence,
+// decision, and what is added to and taken from the header.
 #pragma once
 
 #include <string>
@@ -23,11 +23,13 @@ struct Judgement {
     std::vector<std::size_t> removed;    // header fields that must not reach our readers
 
     // Whether it goes to the downstream, marked or not.
-    bool is_relayed() const { return decision.action == Action::accept || decision.action == Action::quarantine; }
+    bool is_relayed() const {
+        return decision.action == Action::accept || decision.action == Action::quarantine;
+    }
 };
 
 // `settings` must outlive the judgement. `reference`: how the decision is found again in the log.
-Judgement judge(auth::Verification verification, const Circumstances& circumstances, const protocol::Header& header,
-                const config::Settings& settings, std::string_view reference);
+Judgement judge(auth::Verification verification, const Circumstances& circumstances,
+                const protocol::Header& header, const config::Settings& settings, std::string_view reference);
 
 }  // namespace gatepost::policy

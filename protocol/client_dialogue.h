@@ -86,7 +86,8 @@ class ClientDialogue {
     bool is_tls() const { return is_tls_; }
     // Whether a further request makes sense: neither failed nor 421 nor QUIT so far.
     bool is_usable() const { return is_usable_; }
-    // No request is under way and nothing unasked for has come: whatever is read next answers the next request.
+    // No request is under way and nothing unasked for has come: whatever is read next answers the next
+    // request.
     bool is_at_rest() const { return step_ == Step::idle && output_.empty() && begin_ == end_; }
 
   private:

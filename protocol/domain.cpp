@@ -30,8 +30,8 @@ bool is_well_formed(std::string_view name) {
     return label != 0;
 }
 
-// U-labels to A-labels (RFC 5891 section 5). ASCII letters are lower-cased first; any other character that IDNA2008
-// does not allow makes the name invalid instead of being mapped to a name that nobody wrote.
+// U-labels to A-labels (RFC 5891 section 5). ASCII letters are lower-cased first; any other character that
+// IDNA2008 does not allow makes the name invalid instead of being mapped to a name that nobody wrote.
 std::optional<std::string> to_a_labels(const std::string& name) {
     if (name.size() > kMaxUnicodeName || name.find('\0') != std::string::npos || !is_utf8(name)) return {};
     char* ascii = nullptr;
@@ -74,7 +74,8 @@ bool Domain::is_or_is_below(const Domain& other) const {
 
 bool is_or_is_below(std::string_view name, std::string_view domain) {
     if (name == domain) return true;
-    return name.size() > domain.size() && name.ends_with(domain) && name[name.size() - domain.size() - 1] == '.';
+    return name.size() > domain.size() && name.ends_with(domain) &&
+           name[name.size() - domain.size() - 1] == '.';
 }
 
 }  // namespace gatepost::protocol

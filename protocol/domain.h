@@ -12,8 +12,8 @@ namespace gatepost::protocol {
 
 class Domain {
   public:
-    // Accepts U-labels (IDNA2008, RFC 5891: no mapping beyond ASCII case) and one final dot. Nothing for an empty
-    // name or label, a label over 63 or a name over 253 octets, any other character.
+    // Accepts U-labels (IDNA2008, RFC 5891: no mapping beyond ASCII case) and one final dot. Nothing for an
+    // empty name or label, a label over 63 or a name over 253 octets, any other character.
     static std::optional<Domain> parse(std::string_view text);
 
     const std::string& text() const { return text_; }

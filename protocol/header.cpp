@@ -16,7 +16,8 @@ bool is_field_name(std::string_view name) {
 }  // namespace
 
 Result<Header> Header::parse(std::string block, const HeaderLimits& limits) {
-    if (block.size() > limits.octets) return Problem{"header larger than " + std::to_string(limits.octets) + " octets"};
+    if (block.size() > limits.octets)
+        return Problem{"header larger than " + std::to_string(limits.octets) + " octets"};
     Header header;
     header.text_ = std::move(block);
     if (!header.text_.empty() && !header.text_.ends_with("\r\n")) header.text_ += "\r\n";

@@ -73,7 +73,8 @@ std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
     if (slash == std::string_view::npos) return network;
     const auto digits = text.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), network.prefix);
-    if (error != std::errc() || end != digits.data() + digits.size() || network.prefix > address->bits()) return {};
+    if (error != std::errc() || end != digits.data() + digits.size() || network.prefix > address->bits())
+        return {};
     return network;
 }
 

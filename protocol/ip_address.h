@@ -14,7 +14,8 @@ namespace gatepost::protocol {
 class IpAddress {
   public:
     IpAddress() = default;  // 0.0.0.0
-    // "192.0.2.1" or "2001:db8::1"; an IPv4-mapped IPv6 address becomes its IPv4 address (RFC 7208 section 5).
+    // "192.0.2.1" or "2001:db8::1"; an IPv4-mapped IPv6 address becomes its IPv4 address (RFC 7208 section
+    // 5).
     static std::optional<IpAddress> parse(std::string_view text);
     // 4 or 16 octets in network order, mapped likewise.
     static std::optional<IpAddress> from_bytes(std::span<const std::uint8_t> bytes);

@@ -1,4 +1,5 @@
-// A value, or the reason why there is none. For what may fail in the ordinary course; exceptions are for bugs.
+// A value, or the reason why there is none. For what may fail in the ordinary course; exceptions are for
+// bugs.
 #pragma once
 
 #include <optional>

@@ -238,7 +238,8 @@ TEST(FieldsToRemove, AreOursAndNoOthers) {
     EXPECT_EQ(fields_to_remove(*header, kOurs, ""), (std::vector<std::size_t>{0, 4, 6}));
 }
 
-// The first two from RFC 8601 appendix B, the others in the manner of large providers, who stretch the grammar.
+// The first two from RFC 8601 appendix B, the others in the manner of large providers, who stretch the
+// grammar.
 TEST(ForgedResults, AreNotSeenInRealFields) {
     const std::pair<std::string_view, std::string_view> rows[] = {
         {"example.com; auth=pass (cram-md5) smtp.auth=sender@example.com;", "example.com"},

@@ -38,7 +38,8 @@ TEST(DnsFacts, WantingLeavesTheEvaluationComplete) {
 
 TEST(DnsFacts, TakesFromItsSourceWithoutWaiting) {
     const auto known = std::make_shared<const DnsAnswer>(text("cached"));
-    DnsFacts facts([&](const DnsQuestion& question) { return question.name == "known.example" ? known : nullptr; });
+    DnsFacts facts(
+        [&](const DnsQuestion& question) { return question.name == "known.example" ? known : nullptr; });
     ASSERT_NE(facts.find(RecordType::txt, "known.example"), nullptr);
     EXPECT_EQ(facts.find(RecordType::txt, "other.example"), nullptr);
     EXPECT_EQ(facts.take_missing().size(), 1u);
@@ -48,7 +49,8 @@ TEST(DnsFacts, WhatCannotBeAskedDoesNotExist) {
     const std::string long_label(64, 'a');
     std::string long_name = "a";
     for (int i = 0; i < 127; ++i) long_name += ".a";  // 255 octets
-    for (const auto& name : {std::string(), std::string("."), std::string("a..b"), std::string(".a"), long_label + ".example", long_name}) {
+    for (const auto& name : {std::string(), std::string("."), std::string("a..b"), std::string(".a"),
+                             long_label + ".example", long_name}) {
         DnsFacts facts;
         const auto* answer = facts.find(RecordType::a, name);
         ASSERT_NE(answer, nullptr) << name;
@@ -59,7 +61,8 @@ TEST(DnsFacts, WhatCannotBeAskedDoesNotExist) {
 
 TEST(DnsFacts, FailsBeyondTheBudgetOfQuestions) {
     DnsFacts facts({}, {.questions = 3});
-    for (const char* name : {"a.example", "b.example", "c.example"}) EXPECT_EQ(facts.find(RecordType::a, name), nullptr);
+    for (const char* name : {"a.example", "b.example", "c.example"})
+        EXPECT_EQ(facts.find(RecordType::a, name), nullptr);
     const auto* over = facts.find(RecordType::a, "d.example");
     ASSERT_NE(over, nullptr);
     EXPECT_EQ(over->status, DnsStatus::failed);

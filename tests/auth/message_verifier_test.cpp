@@ -17,7 +17,8 @@ struct Case {
 
 Case verify(const std::string& header_text, const std::string& reverse_path, const tests::DnsMap& dns) {
     const auto header = protocol::Header::parse(header_text);
-    const SpfClient client{*protocol::IpAddress::parse("192.0.2.1"), "mail.example.com", "mx.example.org", 1'700'000'000};
+    const SpfClient client{*protocol::IpAddress::parse("192.0.2.1"), "mail.example.com", "mx.example.org",
+                           1'700'000'000};
     MessageVerifier verifier(*header, client, reverse_path, {}, {});
     verifier.body("Hello.\r\n");
     verifier.end_of_body();
@@ -29,8 +30,10 @@ Case verify(const std::string& header_text, const std::string& reverse_path, con
 
 TEST(MessageVerifier, BringsSpfAndDmarcTogether) {
     tests::DnsMap dns;
-    dns.txt("bounce.example.com", "v=spf1 ip4:192.0.2.1 -all").txt("_dmarc.example.com", "v=DMARC1; p=reject");
-    const auto [verification, questions, rounds] = verify("From: a@example.com\r\n", "x@bounce.example.com", dns);
+    dns.txt("bounce.example.com", "v=spf1 ip4:192.0.2.1 -all")
+        .txt("_dmarc.example.com", "v=DMARC1; p=reject");
+    const auto [verification, questions, rounds] =
+        verify("From: a@example.com\r\n", "x@bounce.example.com", dns);
     EXPECT_EQ(verification.mail_from.result, SpfResult::pass);
     EXPECT_EQ(verification.dmarc.result, DmarcResult::pass);
     EXPECT_TRUE(verification.dmarc.spf_aligned);
@@ -56,11 +59,16 @@ TEST(MessageVerifier, NeverCallsADnsFailureNone) {
 
 TEST(MessageVerifier, KnowsItsQuestionsFromTheHeaderAlone) {
     const auto result = verify(
-        "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=sel; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
-        "From: a@news.example.com\r\n", "", tests::DnsMap());
-    for (const char* name : {"sel._domainkey.example.com", "_dmarc.news.example.com", "_dmarc.example.com", "_dmarc.com"}) {
+        "DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=sel; h=from; "
+        "bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
+        "From: a@news.example.com\r\n",
+        "", tests::DnsMap());
+    for (const char* name :
+         {"sel._domainkey.example.com", "_dmarc.news.example.com", "_dmarc.example.com", "_dmarc.com"}) {
         const DnsQuestion question{RecordType::txt, name};
-        EXPECT_NE(std::find(result.questions.begin(), result.questions.end(), question), result.questions.end()) << name;
+        EXPECT_NE(std::find(result.questions.begin(), result.questions.end(), question),
+                  result.questions.end())
+            << name;
     }
 }
 

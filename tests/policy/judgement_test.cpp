@@ -12,7 +12,8 @@ auth::Verification forged() {
     verification.mail_from = {auth::SpfResult::fail, "example.com", "", "-all", ""};
     auto& dmarc = verification.dmarc;
     dmarc.result = DmarcResult::fail;
-    dmarc.author_domain = dmarc.organizational_domain = dmarc.policy_domain = protocol::Domain::parse("example.com");
+    dmarc.author_domain = dmarc.organizational_domain = dmarc.policy_domain =
+        protocol::Domain::parse("example.com");
     dmarc.policy = dmarc.effective = auth::Policy::reject;
     return verification;
 }
@@ -24,7 +25,8 @@ config::Settings settings() {
     return settings;
 }
 
-Judgement judge_for(const std::vector<std::string>& recipients, const std::string& header_text, const config::Settings& with) {
+Judgement judge_for(const std::vector<std::string>& recipients, const std::string& header_text,
+                    const config::Settings& with) {
     Circumstances circumstances;
     circumstances.client = *protocol::IpAddress::parse("192.0.2.1");
     circumstances.helo = "client.example";
@@ -53,8 +55,10 @@ TEST(Judgement, AlwaysLetsPostmasterBeReached) {
         EXPECT_TRUE(judgement.quarantine_field.starts_with("X-Gatepost-Quarantine: ")) << recipient;
         EXPECT_TRUE(judgement.quarantine_field.ends_with("\r\n")) << recipient;
     }
-    EXPECT_EQ(judge_for({"postmaster@example.org", "you@example.org"}, "From: a@example.com\r\n", with).decision.action,
-              Action::reject) << "not as a stowaway";
+    EXPECT_EQ(judge_for({"postmaster@example.org", "you@example.org"}, "From: a@example.com\r\n", with)
+                  .decision.action,
+              Action::reject)
+        << "not as a stowaway";
 }
 
 TEST(Judgement, WritesOurFieldAndRemovesThoseThatClaimToBeOurs) {
@@ -63,7 +67,8 @@ TEST(Judgement, WritesOurFieldAndRemovesThoseThatClaimToBeOurs) {
                                      "Authentication-Results: mx.example.org; dmarc=pass\r\n"
                                      "Authentication-Results: other.example; spf=pass\r\n"
                                      "X-Gatepost-Quarantine: no\r\n"
-                                     "From: a@example.com\r\n", with);
+                                     "From: a@example.com\r\n",
+                                     with);
     EXPECT_TRUE(judgement.authentication_results.starts_with("Authentication-Results: mx.example.org;"));
     EXPECT_NE(judgement.authentication_results.find("dmarc=fail header.from=example.com"), std::string::npos)
         << judgement.authentication_results;
