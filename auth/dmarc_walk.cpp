@@ -55,14 +55,18 @@ std::vector<Domain> names_of_walk(const Domain& start) {
 
 Walk walk_tree(const Domain& start, DnsFacts& facts) {
     const auto names = names_of_walk(start);
-    for (const auto& name : names) facts.want(RecordType::txt, question(name));
     Walk walk{.start = start};
     for (const auto& name : names) {
         const DnsAnswer* answer = facts.find(RecordType::txt, question(name));
         ++walk.names;
+        if (!answer) {
+            for (const auto& further : names) facts.want(RecordType::txt, question(further));
+            walk.end = Walk::End::pending;
+            return walk;
+        }
         // Going on as if nothing were there would apply a parent's weaker policy (specs R-13).
-        if (!answer || answer->status == DnsStatus::failed) {
-            walk.end = answer ? Walk::End::error : Walk::End::pending;
+        if (answer->status == DnsStatus::failed) {
+            walk.end = Walk::End::error;
             return walk;
         }
         if (name == start) walk.start_exists = proves_parent(*answer);
