@@ -1,6 +1,7 @@
 #include "auth/tag_list.h"
 
 #include <algorithm>
+#include <array>
 
 #include "protocol/ascii.h"
 
@@ -24,18 +25,28 @@ bool is_tag_name(std::string_view name) {
     return std::all_of(name.begin(), name.end(), [](char c) { return protocol::is_alnum(c) || c == '_'; });
 }
 
+// What cannot be told to be fine by itself: controls but HTAB, and what is above ASCII.
+constexpr std::array<bool, 256> kNeedsLook = [] {
+    std::array<bool, 256> octets{};
+    for (std::size_t i = 0; i < 256; ++i) octets[i] = (i < 0x20 && i != '\t') || i >= 0x7f;
+    return octets;
+}();
+
 // Printable characters, WSP, and CRLF only where white space follows. UTF-8 is let in by RFC 8616 section 3.
 bool has_only_value_characters(std::string_view text) {
-    unsigned char seen = 0;
+    bool is_all_ascii = true;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        seen |= static_cast<unsigned char>(c);
-        if (!protocol::is_control(c) || c == '\t') continue;
+        if (!kNeedsLook[static_cast<unsigned char>(c)]) continue;
+        if (!protocol::is_ascii(c)) {
+            is_all_ascii = false;
+            continue;
+        }
         if (c != '\r' || i + 2 >= text.size() || text[i + 1] != '\n' || !protocol::is_wsp(text[i + 2]))
             return false;
         i += 2;
     }
-    return seen < 0x80 || protocol::is_utf8(text);
+    return is_all_ascii || protocol::is_utf8(text);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <idn2.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "protocol/ascii.h"
@@ -14,18 +15,26 @@ constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxLabel = 63;
 constexpr std::size_t kMaxUnicodeName = 1024;
 
-bool is_well_formed(std::string_view name) {
+// What an octet of a name becomes: lower case, or 0 if no name may hold it.
+constexpr std::array<char, 256> kNameOctets = [] {
+    std::array<char, 256> octets{};
+    for (int i = 0; i < 128; ++i) {
+        const char c = static_cast<char>(i);
+        if (is_alnum(c) || c == '-' || c == '_' || c == '.') octets[static_cast<std::size_t>(i)] = lower(c);
+    }
+    return octets;
+}();
+
+// Puts an ASCII name into lower case; false if it is no name. One pass: every identity of a message comes by
+// here.
+bool normalize(std::string& name) {
     if (name.empty() || name.size() > kMaxName) return false;
     std::size_t label = 0;
-    for (char c : name) {
-        if (c == '.') {
-            if (label == 0) return false;
-            label = 0;
-        } else if (is_alnum(c) || c == '-' || c == '_') {
-            if (++label > kMaxLabel) return false;
-        } else {
-            return false;
-        }
+    for (char& c : name) {
+        c = kNameOctets[static_cast<unsigned char>(c)];
+        label = c == '.' ? 0 : label + 1;
+        if (c == '\0' || label > kMaxLabel) return false;
+        if (label == 0 && (&c == name.data() || *(&c - 1) == '.')) return false;
     }
     return label != 0;
 }
@@ -45,13 +54,13 @@ std::optional<std::string> to_a_labels(const std::string& name) {
 
 std::optional<Domain> Domain::parse(std::string_view text) {
     if (text.ends_with('.')) text.remove_suffix(1);
-    std::string name = lowered(text);
+    std::string name(text);
     if (!std::all_of(name.begin(), name.end(), is_ascii)) {
-        auto ascii = to_a_labels(name);
+        auto ascii = to_a_labels(lowered(name));
         if (!ascii) return {};
-        name = lowered(*ascii);
+        name = std::move(*ascii);
     }
-    if (!is_well_formed(name)) return {};
+    if (!normalize(name)) return {};
     return Domain(std::move(name));
 }
 
