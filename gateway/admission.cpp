@@ -19,10 +19,14 @@ protocol::IpAddress counted_as(const protocol::IpAddress& client) {
 
 Admission::Verdict Admission::enter(const protocol::IpAddress& client, const config::Limits& limits) {
     const std::lock_guard lock(mutex_);
-    const std::size_t of_client = ++by_client_[counted_as(client)];
+    if (total_ >= limits.sessions) return Verdict::too_many;
+    const auto key = counted_as(client);
+    const auto it = by_client_.find(key);
+    if (it != by_client_.end() && it->second >= limits.sessions_per_client)
+        return Verdict::too_many_of_client;
+    ++by_client_[key];
     ++total_;
-    if (total_ > limits.sessions) return Verdict::too_many;
-    return of_client > limits.sessions_per_client ? Verdict::too_many_of_client : Verdict::welcome;
+    return Verdict::welcome;
 }
 
 void Admission::leave(const protocol::IpAddress& client) {

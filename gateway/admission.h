@@ -15,8 +15,9 @@ class Admission {
   public:
     enum class Verdict { welcome, too_many, too_many_of_client };
 
-    // Counts the session in, whatever the verdict: what is refused still has to be told so.
+    // Counts the session in if it is welcome. Who is refused is told so and gone at once, and takes no place.
     Verdict enter(const protocol::IpAddress& client, const config::Limits& limits);
+    // Of a session that was welcome.
     void leave(const protocol::IpAddress& client);
     std::size_t sessions() const;
 

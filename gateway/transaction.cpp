@@ -2,6 +2,8 @@
 
 #include <openssl/rand.h>
 
+#include <atomic>
+
 namespace gatepost::gateway {
 namespace {
 
@@ -24,9 +26,14 @@ std::int64_t unix_time() {
 
 std::string fresh_id() {
     static constexpr char kDigits[] = "0123456789bcdfghjkmnpqrstvwxyz";  // no vowels, no words
-    std::uint32_t chance = 0;
-    RAND_bytes(reinterpret_cast<unsigned char*>(&chance), sizeof chance);
-    auto number = (static_cast<std::uint64_t>(unix_time()) << 24) | (chance & 0xffffff);
+    // Counted, so that no two messages of this process share one; begun by chance, so that hardly any two of
+    // a fleet do.
+    static std::atomic<std::uint32_t> counter{[] {
+        std::uint32_t chance = 0;
+        RAND_bytes(reinterpret_cast<unsigned char*>(&chance), sizeof chance);
+        return chance;
+    }()};
+    auto number = (static_cast<std::uint64_t>(unix_time()) << 32) | counter++;
     std::string id;
     for (; number > 0; number /= 30) id += kDigits[number % 30];
     return {id.rbegin(), id.rend()};

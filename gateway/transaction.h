@@ -66,7 +66,7 @@ class Transaction {
 
 auth::VerifierOptions verifier_options(const config::Settings& settings);
 std::int64_t unix_time();
-// Short, unique enough to be found in the log: of time and chance, letters and digits.
+// How a message is found in the log: short, of letters and digits, never given twice.
 std::string fresh_id();
 
 }  // namespace gatepost::gateway

@@ -120,16 +120,18 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
     struct Presence {  // leaves whatever happens
         Worker& worker;
         const protocol::IpAddress client;
+        const bool is_counted;
         std::list<Session*>::iterator place;
         ~Presence() {
             worker.sessions_.erase(place);
             --worker.session_count_;
-            worker.admission_.leave(client);
+            if (is_counted) worker.admission_.leave(client);
         }
     };
     const auto verdict = admission_.enter(client, environment->settings.limits);
     ++session_count_;
-    const Presence presence{*this, client, sessions_.insert(sessions_.end(), nullptr)};
+    const bool is_welcome = verdict == Admission::Verdict::welcome;
+    const Presence presence{*this, client, is_welcome, sessions_.insert(sessions_.end(), nullptr)};
     Session session(environment, std::move(socket), client);
     *presence.place = &session;
     std::optional<protocol::Reply> refusal = refusal_for(verdict);

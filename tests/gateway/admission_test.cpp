@@ -26,8 +26,8 @@ TEST(Admission, LimitsTheSessionsOfOneClient) {
     EXPECT_EQ(admission.enter(ip("192.0.2.1"), few), Verdict::too_many_of_client);
     EXPECT_EQ(admission.enter(ip("192.0.2.2"), few), Verdict::welcome);
     admission.leave(ip("192.0.2.1"));
-    admission.leave(ip("192.0.2.1"));
     EXPECT_EQ(admission.enter(ip("192.0.2.1"), few), Verdict::welcome);
+    EXPECT_EQ(admission.enter(ip("192.0.2.1"), few), Verdict::too_many_of_client);
 }
 
 TEST(Admission, LimitsAllSessions) {
@@ -36,19 +36,18 @@ TEST(Admission, LimitsAllSessions) {
     EXPECT_EQ(admission.enter(ip("192.0.2.1"), few), Verdict::welcome);
     EXPECT_EQ(admission.enter(ip("192.0.2.2"), few), Verdict::welcome);
     EXPECT_EQ(admission.enter(ip("2001:db8::1"), few), Verdict::too_many);
-    admission.leave(ip("2001:db8::1"));
     admission.leave(ip("192.0.2.2"));
     EXPECT_EQ(admission.enter(ip("2001:db8::1"), few), Verdict::welcome);
 }
 
-TEST(Admission, CountsWhoWasRefusedUntilHeLeaves) {
+TEST(Admission, GivesNoPlaceToWhoWasRefused) {
     Admission admission;
     admission.enter(ip("192.0.2.1"), limits(1, 1));
-    admission.enter(ip("192.0.2.1"), limits(1, 1));
-    EXPECT_EQ(admission.sessions(), 2u);
-    admission.leave(ip("192.0.2.1"));
+    EXPECT_EQ(admission.enter(ip("192.0.2.1"), limits(5, 1)), Verdict::too_many_of_client);
+    EXPECT_EQ(admission.enter(ip("192.0.2.2"), limits(1, 1)), Verdict::too_many);
     EXPECT_EQ(admission.sessions(), 1u);
     admission.leave(ip("192.0.2.1"));
+    EXPECT_EQ(admission.sessions(), 0u);
     EXPECT_EQ(admission.enter(ip("192.0.2.1"), limits(1, 1)), Verdict::welcome);
 }
 
