@@ -8,7 +8,7 @@
 
 #include "gateway/asio.h"
 #include "gateway/message_buffer.h"
-#include "protocol/address.h"
+#include "protocol/envelope.h"
 #include "protocol/header.h"
 #include "protocol/reply.h"
 
@@ -17,9 +17,7 @@ namespace gatepost::gateway {
 // What is known of the message when the first recipient is named.
 struct Sender {
     protocol::Path reverse_path;
-    std::size_t declared_size = 0;  // 0: not said
-    bool body_8bit = false;
-    bool smtputf8 = false;
+    protocol::MailParameters parameters;
 };
 
 // The message as it goes out: fields of ours on top, the header without some of its fields, the body.
@@ -34,7 +32,7 @@ struct Outgoing {
 class Delivery {
   public:
     virtual ~Delivery() = default;
-    virtual awaitable<protocol::Reply> add_recipient(const protocol::Path& forward_path) = 0;
+    virtual awaitable<protocol::Reply> add_recipient(const protocol::Recipient& recipient) = 0;
     // 2yz: it is safe there. Comes at most once, and last.
     virtual awaitable<protocol::Reply> deliver(Outgoing& message) = 0;
     // Where it goes, for the log.

@@ -103,8 +103,8 @@ std::string prepare_maildir(const std::string& folder) {
     return "";
 }
 
-awaitable<Reply> MaildirDelivery::add_recipient(const protocol::Path& forward_path) {
-    recipients_.push_back(forward_path.text());
+awaitable<Reply> MaildirDelivery::add_recipient(const protocol::Recipient& recipient) {
+    recipients_.push_back(recipient.path.text());
     co_return reply::kRecipientOk;
 }
 

@@ -18,7 +18,7 @@ class MaildirDelivery final : public Delivery {
           hostname_(std::move(hostname)),
           sender_(std::move(sender)) {}
 
-    awaitable<protocol::Reply> add_recipient(const protocol::Path& forward_path) override;
+    awaitable<protocol::Reply> add_recipient(const protocol::Recipient& recipient) override;
     awaitable<protocol::Reply> deliver(Outgoing& message) override;
     std::string where() const override { return folder_; }
 

@@ -162,8 +162,7 @@ void Session::judge(const protocol::JudgeHelo& question) {
 }
 
 void Session::judge(const protocol::JudgeMail& question) {
-    Sender sender{question.reverse_path, question.declared_size.value_or(0), question.body_8bit,
-                  question.smtputf8};
+    Sender sender{question.reverse_path, question.parameters};
     transaction_.emplace(*environment_, spf_client(), std::move(sender), fresh_id());
     foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
@@ -182,17 +181,17 @@ std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const 
 }
 
 awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
-    std::optional<Reply> refusal = refusal_of(question.path);
+    std::optional<Reply> refusal = refusal_of(question.recipient.path);
     if (refusal) {
-        log_refusal(*refusal, question.path.text());
+        log_refusal(*refusal, question.recipient.path.text());
         dialogue_.answer(*refusal);
         co_return;
     }
-    const Reply answer = co_await transaction_->delivery().add_recipient(question.path);
+    const Reply answer = co_await transaction_->delivery().add_recipient(question.recipient);
     if (answer.is_positive()) {
-        transaction_->recipients().push_back(question.path);
+        transaction_->recipients().push_back(question.recipient.path);
     } else {
-        log_refusal(answer, question.path.text());
+        log_refusal(answer, question.recipient.path.text());
     }
     dialogue_.answer(answer);
 }

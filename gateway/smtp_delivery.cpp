@@ -41,20 +41,22 @@ SmtpDelivery::~SmtpDelivery() {
 
 std::optional<Reply> SmtpDelivery::mismatch() const {
     const auto& can = connection_->dialogue.capabilities();
-    if (sender_.smtputf8 && !can.smtputf8) {
+    const auto& wanted = sender_.parameters;
+    if (wanted.smtputf8 && !can.smtputf8) {
         return Reply{553, "5.6.7", {"The mail server here takes no internationalized addresses"}};
     }
-    if (sender_.body_8bit && !can.eight_bit_mime) return reply::kConversionNeeded;
-    if (can.max_size > 0 && sender_.declared_size > can.max_size) return reply::kTooLarge;
+    if (wanted.body == protocol::BodyKind::eight_bit && !can.eight_bit_mime) return reply::kConversionNeeded;
+    if (can.max_size > 0 && wanted.declared_size > can.max_size) return reply::kTooLarge;
     return {};
 }
 
 std::string SmtpDelivery::parameters() const {
     const auto& can = connection_->dialogue.capabilities();
+    const auto& wanted = sender_.parameters;
     std::string text;
-    if (sender_.declared_size > 0 && can.size) text += " SIZE=" + std::to_string(sender_.declared_size);
-    if (sender_.body_8bit) text += " BODY=8BITMIME";
-    if (sender_.smtputf8) text += " SMTPUTF8";
+    if (wanted.declared_size && can.size) text += " SIZE=" + std::to_string(*wanted.declared_size);
+    if (wanted.body == protocol::BodyKind::eight_bit) text += " BODY=8BITMIME";
+    if (wanted.smtputf8) text += " SMTPUTF8";
     return text.empty() ? text : text.substr(1);
 }
 
@@ -74,7 +76,7 @@ awaitable<Reply> SmtpDelivery::ask(const protocol::Path& forward_path, bool& is_
     co_return done ? as_ours(done->reply) : Reply(reply::kDownstreamDown);
 }
 
-awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path) {
+awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
     if (refusal_) co_return *refusal_;
     bool is_new = false;
     Reply answer = reply::kDownstreamDown;
@@ -95,7 +97,7 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Path& forward_path)
             connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
         }
         bool is_broken = false;
-        answer = co_await ask(forward_path, is_broken);
+        answer = co_await ask(recipient.path, is_broken);
         if (answer.is_positive()) ++accepted_;
         if (!is_broken) co_return answer;
         connection_.reset();

@@ -13,7 +13,7 @@ class SmtpDelivery final : public Delivery {
     SmtpDelivery(Relay& relay, Sender sender) : relay_(relay), sender_(std::move(sender)) {}
     ~SmtpDelivery() override;
 
-    awaitable<protocol::Reply> add_recipient(const protocol::Path& forward_path) override;
+    awaitable<protocol::Reply> add_recipient(const protocol::Recipient& recipient) override;
     awaitable<protocol::Reply> deliver(Outgoing& message) override;
     std::string where() const override { return server_; }
 

@@ -84,19 +84,20 @@ Refusal take_size(MailCommand& mail, const Value& value) {
     std::size_t size = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), size);
     if (error != std::errc() || end != value->data() + value->size()) return &reply::kBadParameter;
-    mail.declared_size = size;
+    mail.parameters.declared_size = size;
     return nullptr;
 }
 
 Refusal take_body(MailCommand& mail, const Value& value) {
     if (!value) return &reply::kBadParameter;
     if (equals_ignoring_case(*value, "BINARYMIME")) return &reply::kUnknownParameter;
-    mail.body_8bit = equals_ignoring_case(*value, "8BITMIME");
-    return mail.body_8bit || equals_ignoring_case(*value, "7BIT") ? nullptr : &reply::kBadParameter;
+    const bool is_8bit = equals_ignoring_case(*value, "8BITMIME");
+    if (is_8bit) mail.parameters.body = BodyKind::eight_bit;
+    return is_8bit || equals_ignoring_case(*value, "7BIT") ? nullptr : &reply::kBadParameter;
 }
 
 Refusal take_smtputf8(MailCommand& mail, const Value& value) {
-    mail.smtputf8 = true;
+    mail.parameters.smtputf8 = true;
     return value ? &reply::kBadParameter : nullptr;  // RFC 6531 section 3.4: takes no value
 }
 
@@ -165,15 +166,15 @@ std::variant<MailCommand, FixedReply> parse_mail(std::string_view argument, cons
     if (!parsed) return reply::kBadSender;
     const auto parameters = parse_parameters(parsed->rest);
     if (auto* refusal = std::get_if<FixedReply>(&parameters)) return *refusal;
-    MailCommand mail{std::move(parsed->path)};
+    MailCommand mail{std::move(parsed->path), {}};
     for (const auto& parameter : std::get<0>(parameters)) {
         if (auto refusal = take_parameter(mail, parameter, extensions)) return *refusal;
     }
-    if (mail.reverse_path.has_utf8 && !mail.smtputf8) return reply::kUtf8Sender;
+    if (mail.reverse_path.has_utf8 && !mail.parameters.smtputf8) return reply::kUtf8Sender;
     return mail;
 }
 
-std::variant<Path, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8) {
+std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8) {
     const auto text = behind("TO:", argument);
     if (!text) return reply::kSyntax;
     auto parsed = parse_forward_path(*text);
@@ -182,7 +183,7 @@ std::variant<Path, FixedReply> parse_rcpt(std::string_view argument, bool smtput
     if (auto* refusal = std::get_if<FixedReply>(&parameters)) return *refusal;
     if (!std::get<0>(parameters).empty()) return reply::kUnknownParameter;
     if (parsed->path.has_utf8 && !smtputf8) return reply::kUtf8Recipient;
-    return std::move(parsed->path);
+    return Recipient{std::move(parsed->path), {}, {}};
 }
 
 }  // namespace gatepost::protocol

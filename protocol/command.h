@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/address.h"
+#include "protocol/envelope.h"
 #include "protocol/reply.h"
 
 namespace gatepost::protocol {
@@ -55,14 +56,12 @@ struct Extensions {
 
 struct MailCommand {
     Path reverse_path;
-    std::optional<std::size_t> declared_size;
-    bool smtputf8 = false;
-    bool body_8bit = false;
+    MailParameters parameters;
 };
 
 // The argument of MAIL: "FROM:<a@b> SIZE=1000", or the reply that refuses it.
 std::variant<MailCommand, FixedReply> parse_mail(std::string_view argument, const Extensions& extensions);
 // The argument of RCPT: "TO:<a@b>". `smtputf8`: the parameter was given with MAIL.
-std::variant<Path, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8);
+std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8);
 
 }  // namespace gatepost::protocol

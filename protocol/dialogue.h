@@ -46,12 +46,10 @@ struct JudgeHelo {
 };                     // on 2xx the dialogue writes the reply itself
 struct JudgeMail {
     Path reverse_path;
-    std::optional<std::size_t> declared_size;
-    bool smtputf8;
-    bool body_8bit;
+    MailParameters parameters;
 };
 struct JudgeRecipient {
-    Path path;
+    Recipient recipient;
 };
 struct JudgeData {};  // may the content come? 354 or a refusal; the transaction stays open after a refusal
 struct JudgeMessage {

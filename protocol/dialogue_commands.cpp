@@ -95,10 +95,9 @@ Dialogue::Step Dialogue::mail(std::string_view argument) {
     auto parsed = parse_mail(argument, {settings_.offers_8bitmime, with_smtputf8(settings_, is_tls_)});
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     auto& command = std::get<MailCommand>(parsed);
-    if (command.declared_size > settings_.message_size) return say(reply::kTooLarge);
-    uses_smtputf8_ = command.smtputf8;
-    return ask(Question::mail, JudgeMail{std::move(command.reverse_path), command.declared_size,
-                                         command.smtputf8, command.body_8bit});
+    if (command.parameters.declared_size > settings_.message_size) return say(reply::kTooLarge);
+    uses_smtputf8_ = command.parameters.smtputf8;
+    return ask(Question::mail, JudgeMail{std::move(command.reverse_path), std::move(command.parameters)});
 }
 
 Dialogue::Step Dialogue::rcpt(std::string_view argument) {
@@ -106,7 +105,7 @@ Dialogue::Step Dialogue::rcpt(std::string_view argument) {
     auto parsed = parse_rcpt(argument, uses_smtputf8_);
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
-    return ask(Question::recipient, JudgeRecipient{std::move(std::get<Path>(parsed))});
+    return ask(Question::recipient, JudgeRecipient{std::move(std::get<Recipient>(parsed))});
 }
 
 Dialogue::Step Dialogue::data() {

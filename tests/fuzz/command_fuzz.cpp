@@ -15,13 +15,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (refusal->code / 100 != 5) __builtin_trap();
         } else {
             const auto& parsed = std::get<MailCommand>(mail);
-            if (parsed.reverse_path.has_utf8 && !parsed.smtputf8) __builtin_trap();
-            if (!offered && (parsed.smtputf8 || parsed.body_8bit)) __builtin_trap();
+            const auto& given = parsed.parameters;
+            if (parsed.reverse_path.has_utf8 && !given.smtputf8) __builtin_trap();
+            if (!offered && (given.smtputf8 || given.body != BodyKind::seven_bit)) __builtin_trap();
         }
         const auto rcpt = parse_rcpt(command.argument, offered);
         if (auto* refusal = std::get_if<FixedReply>(&rcpt)) {
             if (refusal->code / 100 != 5) __builtin_trap();
-        } else if (std::get<Path>(rcpt).is_null) {
+        } else if (std::get<Recipient>(rcpt).path.is_null) {
             __builtin_trap();
         }
     }

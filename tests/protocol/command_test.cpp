@@ -45,9 +45,10 @@ std::string outcome(std::string_view argument, Extensions extensions = {}) {
         return std::to_string(refusal->code) + ' ' + std::string(refusal->enhanced);
     const auto& mail = std::get<MailCommand>(parsed);
     std::string text = '<' + mail.reverse_path.text() + '>';
-    if (mail.declared_size) text += " size " + std::to_string(*mail.declared_size);
-    if (mail.body_8bit) text += " 8bit";
-    if (mail.smtputf8) text += " utf8";
+    const auto& given = mail.parameters;
+    if (given.declared_size) text += " size " + std::to_string(*given.declared_size);
+    if (given.body == BodyKind::eight_bit) text += " 8bit";
+    if (given.smtputf8) text += " utf8";
     return text;
 }
 

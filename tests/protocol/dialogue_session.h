@@ -94,7 +94,7 @@ class DialogueSession {
         content_.clear();
         ask({"mail", mail.reverse_path.text()});
     }
-    void take(const JudgeRecipient& recipient) { ask({"recipient", recipient.path.text()}); }
+    void take(const JudgeRecipient& recipient) { ask({"recipient", recipient.recipient.path.text()}); }
     void take(const JudgeData&) {
         content_.clear();
         ask({"data", ""});
