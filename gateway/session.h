@@ -26,7 +26,7 @@ class Session {
     awaitable<void> act(const protocol::Action& action);
     awaitable<void> receive();
     awaitable<void> begin_tls();
-    void judge(const protocol::JudgeHelo& question);
+    awaitable<void> judge(const protocol::JudgeHelo& question);
     void judge(const protocol::JudgeMail& question);
     awaitable<void> judge(const protocol::JudgeRecipient& question);
     void judge_data();
@@ -38,6 +38,7 @@ class Session {
 
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
     auth::SpfClient spf_client() const;
+    protocol::ClientFacts client_facts(const std::string& id) const;
     policy::Circumstances circumstances() const;
     std::string received_field(const auth::Verification& verification) const;
     void log_message(const policy::Judgement& judgement, const protocol::Reply& reply,
@@ -47,6 +48,7 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
+    std::uint16_t client_port_ = 0;
     Transport transport_;
     protocol::Dialogue dialogue_;
     std::optional<Transaction> transaction_;

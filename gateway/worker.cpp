@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "gateway/log.h"
+#include "gateway/probe.h"
 #include "gateway/session.h"
 
 namespace gatepost::gateway {
@@ -73,6 +74,7 @@ Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapsho
 Worker::~Worker() = default;
 
 void Worker::start() {
+    probe_downstream(environment_);
     for (const auto& acceptor : acceptors_) asio::co_spawn(context_, accept(*acceptor), report);
     thread_ = std::thread([this] {
         for (;;) {
@@ -141,13 +143,16 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
+        environment_->relay.retire();
         environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+        probe_downstream(environment_);
     });
 }
 
 void Worker::drain() {
     asio::post(context_, [this] {
         is_draining_ = true;
+        environment_->relay.retire();
         for (const auto& acceptor : acceptors_) {
             ErrorCode ignored;
             acceptor->close(ignored);
