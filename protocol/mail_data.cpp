@@ -63,7 +63,7 @@ void DataDecoder::end_line(std::string_view line) {
 void DataDecoder::check_line(std::string_view piece) {
     if (place_ == Place::after_cr || piece.find('\r') < piece.size() - 1) flaws_.bare_cr = true;
     line_ += piece.size();
-    if (line_ > kMaxLine + 1) flaws_.long_line = true;
+    if (line_ > line_limit_ + 1) flaws_.long_line = true;
 }
 
 std::string_view DataDecoder::counted(std::string_view piece) {

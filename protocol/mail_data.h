@@ -14,7 +14,7 @@ struct MailFlaws {
     bool bare_cr = false;
     bool bare_lf = false;
     bool nul = false;
-    bool long_line = false;  // over 8192 octets without CRLF
+    bool long_line = false;
     bool too_large = false;
     bool any() const { return bare_cr || bare_lf || nul || long_line || too_large; }
     friend bool operator==(const MailFlaws&, const MailFlaws&) = default;
@@ -22,7 +22,9 @@ struct MailFlaws {
 
 class DataDecoder {
   public:
-    explicit DataDecoder(std::size_t size_limit) : size_limit_(size_limit) {}
+    // `line_limit`: octets of a line, without its CRLF.
+    explicit DataDecoder(std::size_t size_limit, std::size_t line_limit = 8192)
+        : size_limit_(size_limit), line_limit_(line_limit) {}
 
     // Takes octets from the front of `input` (at least one, if there is one and the end has not come) and
     // returns the content among them. May be empty; is always empty once the content is flawed, for it goes
@@ -34,8 +36,6 @@ class DataDecoder {
     // Octets of content so far: with CRLFs, without stuffed dots and the final dot (RFC 1870 section 3).
     std::size_t size() const { return size_; }
 
-    static constexpr std::size_t kMaxLine = 8192;
-
   private:
     enum class Place { line_start, in_line, after_cr, after_dot, after_dot_cr, ended };
     std::size_t scan(std::string_view input);
@@ -44,6 +44,7 @@ class DataDecoder {
     std::string_view counted(std::string_view piece);
 
     std::size_t size_limit_;
+    std::size_t line_limit_;
     std::size_t size_ = 0;
     std::size_t line_ = 0;  // octets of the unfinished line
     Place place_ = Place::line_start;
