@@ -19,7 +19,8 @@ namespace {
 using protocol::Domain;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxFindings = 100;  // more than anybody reads at once
+constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
+constexpr std::size_t kMaxFindings = 100;    // more than anybody reads at once
 
 bool is_missing(const YAML::Node& node) {
     return !node || (node.IsSequence() && node.size() == 0);
@@ -133,6 +134,10 @@ void read_server(Mapping& map, const YAML::Node& node, const std::filesystem::pa
     server->place = place_of(node);
     if (!server->path.empty()) {
         server->path = (folder / server->path).lexically_normal().string();
+    }
+    if (server->kind == DownstreamKind::lmtp_unix && server->path.size() > kMaxSocketPath) {
+        note(map.findings(), node,
+             "the path of a socket has at most 107 octets; make a symbolic link to its folder");
     }
     servers.push_back(std::move(*server));
 }

@@ -4,15 +4,16 @@
 #include <memory>
 #include <string>
 
+#include "gateway/tls.h"
 #include "gateway/transport.h"
 #include "protocol/client_dialogue.h"
 
 namespace gatepost::gateway {
 
 struct DownstreamConnection {
-    explicit DownstreamConnection(tcp::socket socket, protocol::ClientSettings settings,
-                                  asio::ssl::context& context)
-        : transport(std::move(socket)), dialogue(std::move(settings)), tls(context) {}
+    explicit DownstreamConnection(Transport::Socket socket, protocol::ClientSettings settings,
+                                  TlsContext context)
+        : transport(std::move(socket)), dialogue(std::move(settings)), tls(std::move(context)) {}
 
     // What it can do for a message: REQUIRETLS counts over an authenticated connection only (RFC 8689 section
     // 4.2.1).
@@ -20,8 +21,8 @@ struct DownstreamConnection {
 
     Transport transport;
     protocol::ClientDialogue dialogue;
-    asio::ssl::context& tls;  // for the handshake
-    std::string server;       // for the log, and the name in its certificate
+    TlsContext tls;      // for the handshake
+    std::string server;  // for the log, and the name in its certificate
     std::size_t server_index = 0;
     Clock::time_point idle_since{};
     bool needs_reset = false;         // a transaction was left open

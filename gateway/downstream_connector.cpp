@@ -9,7 +9,9 @@ namespace {
 constexpr std::chrono::seconds kConnectTime{10};   // for one address; the client is waiting
 constexpr std::chrono::seconds kGreetingTime{60};  // up to EHLO in TLS; then the next server is tried
 
-protocol::TlsWish wish_of(config::DownstreamTls tls) {
+// What goes through a Unix socket does not leave the machine.
+protocol::TlsWish wish_of(const config::DownstreamServer& server, config::DownstreamTls tls) {
+    if (server.kind == config::DownstreamKind::lmtp_unix) return protocol::TlsWish::never;
     switch (tls) {
         case config::DownstreamTls::none: return protocol::TlsWish::never;
         case config::DownstreamTls::opportunistic: return protocol::TlsWish::if_offered;
@@ -28,18 +30,22 @@ DownstreamConnector::DownstreamConnector(asio::io_context& context, Resolver& re
       settings_(settings),
       tls_(make_client_tls(settings.downstream.tls)) {}
 
-awaitable<std::vector<tcp::endpoint>> DownstreamConnector::addresses_of(
+awaitable<std::vector<DownstreamConnector::Endpoint>> DownstreamConnector::addresses_of(
     const config::DownstreamServer& server) {
-    std::vector<tcp::endpoint> endpoints;
+    std::vector<Endpoint> endpoints;
     const auto add = [&](const protocol::IpAddress& ip) {
-        endpoints.emplace_back(asio::ip::make_address(ip.text()), server.port);
+        endpoints.emplace_back(tcp::endpoint(asio::ip::make_address(ip.text()), server.port));
     };
+    if (server.kind == config::DownstreamKind::lmtp_unix) {
+        endpoints.emplace_back(asio::local::stream_protocol::endpoint(server.path));
+        co_return endpoints;
+    }
     if (const auto ip = protocol::IpAddress::parse(server.host)) {
         add(*ip);
         co_return endpoints;
     }
     if (server.host == "localhost") {  // RFC 6761 section 6.3: never asked of the DNS
-        endpoints.emplace_back(asio::ip::make_address("127.0.0.1"), server.port);
+        endpoints.emplace_back(tcp::endpoint(asio::ip::make_address("127.0.0.1"), server.port));
         co_return endpoints;
     }
     auth::DnsFacts facts = resolver_.facts();
@@ -58,10 +64,10 @@ awaitable<std::vector<tcp::endpoint>> DownstreamConnector::addresses_of(
 awaitable<std::unique_ptr<DownstreamConnection>> DownstreamConnector::connect(
     const config::DownstreamServer& server, Deadline last, std::string& why) {
     why = "no address for " + server.host;
-    const std::vector<tcp::endpoint> endpoints = co_await addresses_of(server);
+    const std::vector<Endpoint> endpoints = co_await addresses_of(server);
     for (const auto& endpoint : endpoints) {
         if (Clock::now() >= last) break;
-        Attempt attempt{server, endpoint, wish_of(settings_.downstream.tls), last};
+        Attempt attempt{server, endpoint, wish_of(server, settings_.downstream.tls), last};
         std::unique_ptr<DownstreamConnection> connection = co_await try_once(attempt);
         // Opportunistic: rather in the clear than not at all (RFC 7435).
         if (attempt.tls_failed && attempt.wish == protocol::TlsWish::if_offered) {
@@ -79,8 +85,10 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamConnector::try_once(A
     protocol::ClientSettings client{
         settings_.hostname, attempt.wish,
         is_lmtp ? protocol::ClientProtocol::lmtp : protocol::ClientProtocol::smtp};
-    auto connection = std::make_unique<DownstreamConnection>(tcp::socket(context_), std::move(client), tls_);
-    connection->server = attempt.server.host;
+    auto connection =
+        std::make_unique<DownstreamConnection>(Transport::Socket(context_), std::move(client), tls_);
+    const bool has_host = !attempt.server.host.empty();
+    connection->server = has_host ? attempt.server.host : attempt.server.path;
     connection->transport.set_deadline(std::min<Deadline>(attempt.last, Clock::now() + kConnectTime));
     auto [error] = co_await connection->transport.socket().async_connect(attempt.endpoint, no_throw);
     if (error) {

@@ -7,7 +7,6 @@
 
 #include "config/settings.h"
 #include "gateway/downstream_connection.h"
-#include "gateway/tls.h"
 
 namespace gatepost::gateway {
 
@@ -22,22 +21,23 @@ class DownstreamConnector {
                                                              Deadline last, std::string& why);
 
   private:
+    using Endpoint = Transport::Socket::endpoint_type;  // TCP or Unix
     struct Attempt {
         const config::DownstreamServer& server;
-        tcp::endpoint endpoint;
+        Endpoint endpoint;
         protocol::TlsWish wish = protocol::TlsWish::never;
         Deadline last{};
         bool tls_failed = false;
         std::string why{};
     };
-    awaitable<std::vector<tcp::endpoint>> addresses_of(const config::DownstreamServer& server);
+    awaitable<std::vector<Endpoint>> addresses_of(const config::DownstreamServer& server);
     awaitable<std::unique_ptr<DownstreamConnection>> try_once(Attempt& attempt);
     awaitable<bool> greet(DownstreamConnection& connection, Attempt& attempt);
 
     asio::io_context& context_;
     Resolver& resolver_;
     const config::Settings& settings_;
-    asio::ssl::context tls_;
+    TlsContext tls_;
 };
 
 }  // namespace gatepost::gateway

@@ -232,14 +232,11 @@ class Connections(DownstreamCase):
         self.assertFalse([line for _, line in sink.commands if line.startswith("RCPT")])
 
     def test_refuses_what_the_downstream_can_no_longer_do(self):
-        sink = self.open(Sink())
-        gateway = self.gateway(sink.url, workers=1)
         for parameters, status in (("BODY=8BITMIME", "554 5.6.3"), ("SMTPUTF8 BODY=8BITMIME", "553 5.6.7"),
                                    ("SIZE=200", "552 5.3.4")):
             with self.subTest(parameters):
-                sink.capabilities = ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE"]
-                sink.end_connections()
-                self.assertEqual(self.statuses(gateway), ["250 2.1.5", "250 2.0.0"])
+                sink = self.open(Sink())
+                gateway = self.gateway(sink.url, workers=1)
                 client = self.client(gateway)
                 sink.capabilities = ["SIZE 100"]
                 sink.end_connections()

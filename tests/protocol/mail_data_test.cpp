@@ -17,7 +17,7 @@ struct Decoded {
 
 // Each portion in an allocation of its own, so that a view past its end is noticed.
 Decoded decoded(std::string_view wire, std::size_t portion, std::size_t limit = 1 << 20) {
-    DataDecoder decoder(limit);
+    DataDecoder decoder({limit});
     Decoded out;
     while (!wire.empty() && !decoder.has_ended()) {
         const std::string chunk(wire.substr(0, portion));
@@ -117,7 +117,7 @@ TEST(DataDecoder, CountsAsSizeDoes) {
 }
 
 TEST(DataDecoder, GivesNothingOutOnceFlawed) {
-    DataDecoder decoder(1000);
+    DataDecoder decoder({1000});
     std::string_view input = "a\nb\r\nmore\r\n";
     EXPECT_EQ(decoder.next(input), "");
     input = "and more\r\n";
