@@ -15,7 +15,8 @@ constexpr seconds kWriteTime{60};  // a client that does not read its replies
 constexpr seconds kHandshakeTime{30};
 constexpr seconds kContentPause{180};  // between two portions of content (RFC 5321 section 4.5.3.2.5)
 
-protocol::DialogueSettings dialogue_settings(const Environment& environment) {
+protocol::DialogueSettings dialogue_settings(const Environment& environment,
+                                             const protocol::IpAddress& client) {
     const auto& settings = environment.settings;
     protocol::DialogueSettings dialogue;
     dialogue.hostname = settings.hostname;
@@ -23,11 +24,17 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment) {
     dialogue.recipients = settings.limits.recipients;
     dialogue.errors = settings.limits.errors;
     dialogue.commands = settings.limits.commands;
+    dialogue.transactions = settings.limits.transactions;
+    dialogue.line_length = settings.limits.line_length;
+    if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
+    dialogue.refuses_unauthorized_pipelining =
+        settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
     dialogue.offers_tls = environment.snapshot->tls != nullptr;
     // What the downstream cannot take is not offered, once it has said so.
     if (const auto& downstream = environment.relay.capabilities()) {
         dialogue.offers_8bitmime = downstream->eight_bit_mime;
         dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
+        dialogue.offers_dsn = downstream->dsn;
         if (downstream->max_size > 0)
             dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
     }
@@ -66,7 +73,7 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
       settings_(environment_->settings),
       client_(client),
       transport_(std::move(socket)),
-      dialogue_(dialogue_settings(*environment_)) {}
+      dialogue_(dialogue_settings(*environment_, client)) {}
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
     if (refusal) dialogue_.refuse_session(*refusal);
