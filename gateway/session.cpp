@@ -34,7 +34,6 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment,
     if (const auto& downstream = environment.relay.capabilities()) {
         dialogue.offers_8bitmime = downstream->eight_bit_mime;
         dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
-        dialogue.offers_dsn = downstream->dsn;
         if (downstream->max_size > 0)
             dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
     }

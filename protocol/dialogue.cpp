@@ -136,6 +136,7 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
         close_with(reply::kTooManyCommands, "too many commands");
         return {};
     }
+    verb_ = Verb::unknown;
     if (length > kMaxCommandLine) return say(reply::kLineTooLong);
     line.remove_suffix(1);
     const auto command = parse_command(line);

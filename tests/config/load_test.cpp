@@ -95,8 +95,8 @@ TEST(Load, EveryOptionCommentedOutInTheAnnotatedFileIsGood) {
     ASSERT_EQ(settings.dns.servers.size(), 1u);
     EXPECT_EQ(settings.dns.servers[0].text(), "127.0.0.1:53");
     EXPECT_EQ(settings.policy.remedy_url, "https://www.example.org/mail-refused");
-    EXPECT_EQ(settings.smtp.normalize_for,
-              (std::vector{*IpNetwork::parse("192.0.2.0/28"), *IpNetwork::parse("2001:db8::25")}));
+    EXPECT_EQ(settings.smtp.normalize_for, (std::vector{*protocol::IpNetwork::parse("192.0.2.0/28"),
+                                                        *protocol::IpNetwork::parse("2001:db8::25")}));
     ASSERT_EQ(settings.policy.known_forwarders.size(), 1u);
     KnownForwarder expected;
     expected.name = "alumni";

@@ -53,11 +53,11 @@ TEST(Smtp, AnswersEachMistakeWithPlaceAndRemedy) {
         std::string yaml, text;
     } rows[] = {
         {"smtp: {bare_newline: normalise}",
-         "f:4:22: error: bare_newline must be one of: reject, normalize; did you mean 'normalize'?"},
+         "f:4:22: error: bare_newline must be one of reject, normalize; did you mean 'normalize'?"},
         {"smtp: {normalize_for: [office]}",
          "f:4:24: error: 'office' is no address or network; write 192.0.2.0/28"},
         {"smtp: {unauthorized_pipelining: no}",
-         "f:4:33: error: unauthorized_pipelining must be one of: allow, refuse"},
+         "f:4:33: error: unauthorized_pipelining must be one of allow, refuse"},
     };
     for (const auto& row : rows) {
         const Loaded loaded = load(row.yaml);
