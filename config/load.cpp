@@ -8,6 +8,7 @@
 #include "config/load_defence.h"
 #include "config/load_limits.h"
 #include "config/load_policy.h"
+#include "config/load_smtp.h"
 #include "config/reader.h"
 #include "config/survey.h"
 #include "config/units.h"
@@ -235,6 +236,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);
+    read_smtp(top, settings.smtp);
     read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;
     read_own_name(top, "authserv_id", settings.authserv_id);

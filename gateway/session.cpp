@@ -16,7 +16,8 @@ constexpr seconds kWriteTime{60};  // a client that does not read its replies
 constexpr seconds kHandshakeTime{30};
 constexpr seconds kContentPause{180};  // between two portions of content (RFC 5321 section 4.5.3.2.5)
 
-protocol::DialogueSettings dialogue_settings(const Environment& environment) {
+protocol::DialogueSettings dialogue_settings(const Environment& environment,
+                                             const protocol::IpAddress& client) {
     const auto& settings = environment.settings;
     protocol::DialogueSettings dialogue;
     dialogue.hostname = settings.hostname;
@@ -24,6 +25,11 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment) {
     dialogue.recipients = settings.limits.recipients;
     dialogue.errors = settings.limits.errors;
     dialogue.commands = settings.limits.commands;
+    dialogue.transactions = settings.limits.transactions;
+    dialogue.line_length = settings.limits.line_length;
+    if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
+    dialogue.refuses_unauthorized_pipelining =
+        settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
     dialogue.offers_tls = environment.snapshot->tls != nullptr;
     const protocol::Capabilities downstream = environment.relay.offered();
     dialogue.offers_8bitmime = downstream.eight_bit_mime;
@@ -73,7 +79,7 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
       client_(client),
       client_port_(port_of(socket)),
       transport_(std::move(socket)),
-      dialogue_(dialogue_settings(*environment_)) {}
+      dialogue_(dialogue_settings(*environment_, client)) {}
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
     if (refusal) dialogue_.refuse_session(*refusal);

@@ -95,6 +95,8 @@ TEST(Load, EveryOptionCommentedOutInTheAnnotatedFileIsGood) {
     ASSERT_EQ(settings.dns.servers.size(), 1u);
     EXPECT_EQ(settings.dns.servers[0].text(), "127.0.0.1:53");
     EXPECT_EQ(settings.policy.remedy_url, "https://www.example.org/mail-refused");
+    EXPECT_EQ(settings.smtp.normalize_for, (std::vector{*protocol::IpNetwork::parse("192.0.2.0/28"),
+                                                        *protocol::IpNetwork::parse("2001:db8::25")}));
     ASSERT_EQ(settings.policy.known_forwarders.size(), 1u);
     KnownForwarder expected;
     expected.name = "alumni";
@@ -131,6 +133,7 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "policy: {known_forwarders: [{qqqqqqqq: 1}]}",
                               "policy: {known_forwarders: [{match: {qqqqqqqq: 1}}]}",
                               "limits: {qqqqqqqq: 1}",
+                              "smtp: {qqqqqqqq: 1}",
                               "defence: {qqqqqqqq: 1}",
                               "defence: {tarpit: {qqqqqqqq: 1}}",
                               "defence: {harvest: {qqqqqqqq: 1}}"};
@@ -420,7 +423,7 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
         "4:24: error: 'b@d' is not a domain name\n"
         "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, domains, "
-        "downstream, dns, policy, limits, defence, authserv_id, state, workers\n"
+        "downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
         "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
         "senders "
         "are told to try again\n");
