@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "protocol/address.h"
+#include "protocol/bdat.h"
 #include "protocol/command.h"
 #include "protocol/mail_data.h"
 #include "protocol/reply.h"
@@ -29,6 +30,7 @@ struct DialogueSettings {
     bool offers_tls = false;
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
+    bool offers_chunking = true;
 };
 
 // What is to be done. Views are valid until the next call of the Dialogue.
@@ -53,13 +55,15 @@ struct JudgeMail {
 struct JudgeRecipient {
     Recipient recipient;
 };
-struct JudgeData {};  // may the content come? 354 or a refusal; the transaction stays open after a refusal
+// May the content come, by DATA or in chunks? 354 or a refusal; after a refused DATA the transaction stays
+// open.
+struct JudgeData {};
 struct JudgeMessage {
     std::size_t size;
-};  // the final dot has come and the content has no flaws
+};  // the final dot or the last chunk has come and the content has no flaws
 
 struct Content {
-    std::string_view bytes;  // dots unstuffed; contiguous with the piece before
+    std::string_view bytes;  // without framing; contiguous with the piece before
 };
 // The dialogue has itself refused the content, after its true end. What came as Content so far is void.
 // `Forget` follows.
@@ -118,8 +122,8 @@ class Dialogue {
     std::size_t commands() const { return commands_; }
 
   private:
-    enum class State { greeting, commands, judging, content, beginning_tls, closing };
-    enum class Question { helo, mail, recipient, data, message };
+    enum class State { greeting, commands, judging, content, chunk, beginning_tls, closing };
+    enum class Question { helo, mail, recipient, data, first_chunk, message };
     struct Input {  // [begin, end) of the buffer is unread
         std::unique_ptr<char[]> bytes;
         std::size_t capacity = 0, begin = 0, end = 0;
@@ -135,6 +139,9 @@ class Dialogue {
     Step read_command();
     Step read_content();
     Step end_content();
+    Step refuse_content(const MailFlaws& flaws, std::size_t size);
+    bool content_flows() const { return state_ == State::content || state_ == State::chunk; }
+    ContentRules content_rules() const;
     Step wait_for_line_end(std::string_view bytes);
     Step take_line(std::string_view line);
     void close(std::string_view why);
@@ -160,6 +167,14 @@ class Dialogue {
     void say_hello();
     void forget();
 
+    // In dialogue_chunks.cpp.
+    Step bdat(std::string_view argument);
+    std::optional<FixedReply> refusal_of_chunk() const;
+    void answer_first_chunk(const Reply& reply);
+    Step read_chunk();
+    Step end_chunk();
+    Step end_refused_chunk(const Reply& reply);
+
     DialogueSettings settings_;
     State state_ = State::greeting;
     Question question_ = Question::helo;
@@ -178,8 +193,14 @@ class Dialogue {
     std::size_t recipients_ = 0;
     std::size_t errors_ = 0, commands_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
     Verb verb_ = Verb::unknown;  // of the command that is being answered
-    std::size_t skipped_ = 0;    // octets of an overlong command line
-    DataDecoder decoder_{0};
+    std::size_t skipped_ = 0;  // octets of an overlong command line
+    bool skips_bdat_ = false;  // which is one of BDAT
+    DataDecoder decoder_{{}};
+    ChunkDecoder chunks_{{}};
+    Chunk chunk_;                         // the latest
+    std::optional<Reply> chunk_refusal_;  // said when its octets have been dropped
+    bool has_chunks_ = false;             // in this transaction
+    bool last_chunk_failed_ = false;      // more may have been sent behind it in good faith
     std::optional<Reply> session_refusal_;
     std::string_view why_closed_;
 };

@@ -24,14 +24,19 @@ bool with_8bitmime(const DialogueSettings& settings, bool) {
 bool with_smtputf8(const DialogueSettings& settings, bool) {
     return settings.offers_8bitmime && settings.offers_smtputf8;
 }
+bool with_chunking(const DialogueSettings& settings, bool) {
+    return settings.offers_chunking;
+}
 bool with_tls(const DialogueSettings& settings, bool is_tls) {
     return settings.offers_tls && !is_tls;
 }
 
 // In the order of the EHLO reply (specs/smtp.md section 2).
 constexpr Capability kCapabilities[] = {
-    {"PIPELINING", always},      {"SIZE", always},       {"8BITMIME", with_8bitmime},
-    {"SMTPUTF8", with_smtputf8}, {"STARTTLS", with_tls}, {"ENHANCEDSTATUSCODES", always},
+    {"PIPELINING", always},          {"SIZE", always},
+    {"8BITMIME", with_8bitmime},     {"SMTPUTF8", with_smtputf8},
+    {"CHUNKING", with_chunking},     {"STARTTLS", with_tls},
+    {"ENHANCEDSTATUSCODES", always},
 };
 
 bool is_host_name_text(std::string_view text) {
@@ -61,6 +66,8 @@ bool may_be_delayed(Verb verb) {
 
 Dialogue::Step Dialogue::obey(const Command& command) {
     verb_ = command.verb;
+    if (command.verb == Verb::bdat) return bdat(command.argument);  // its octets must go, whatever else
+    last_chunk_failed_ = false;
     if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
     switch (command.verb) {
         case Verb::helo:
@@ -75,11 +82,9 @@ Dialogue::Step Dialogue::obey(const Command& command) {
         case Verb::noop: return say(reply::kOk);
         case Verb::help: return say(reply::kHelp);
         case Verb::vrfy: return say(command.argument.empty() ? reply::kSyntax : reply::kCannotVerify);
-        case Verb::bdat:  // not offered; its octets would be run as commands
-            close_with(reply::kNotImplemented, "BDAT was not offered");
-            return {};
         case Verb::foreign: close_with(reply::kNotMail, "another protocol"); return {};
         case Verb::not_implemented: return say(reply::kNotImplemented);
+        case Verb::bdat:
         case Verb::unknown: break;
     }
     return say(reply::kUnknownCommand);
@@ -114,6 +119,7 @@ Dialogue::Step Dialogue::mail(std::string_view argument) {
 
 Dialogue::Step Dialogue::rcpt(std::string_view argument) {
     if (!in_transaction_) return say(reply::kMailFirst);
+    if (has_chunks_) return say(reply::kContentBegun);
     auto parsed = parse_rcpt(argument, uses_smtputf8_);
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
@@ -131,6 +137,7 @@ Dialogue::Step Dialogue::refuse_guesses() {
 
 Dialogue::Step Dialogue::data() {
     if (!in_transaction_) return say(reply::kMailFirst);
+    if (has_chunks_) return say(reply::kContentBegun);  // RFC 3030 section 2
     if (recipients_ == 0) return say(reply::kNoRecipients);
     return ask(Question::data, JudgeData{});
 }
@@ -169,12 +176,14 @@ Dialogue::Step Dialogue::ask(Question question, Action action) {
 void Dialogue::answer(const Reply& reply) {
     if (state_ != State::judging) return;  // the session has ended meanwhile
     state_ = State::commands;
-    const Reply checked = sane(reply, question_ == Question::data);
+    const bool may_go_on = question_ == Question::data || question_ == Question::first_chunk;
+    const Reply checked = sane(reply, may_go_on);
     switch (question_) {
         case Question::helo: return answer_helo(checked);
         case Question::mail: return answer_mail(checked);
         case Question::recipient: return answer_recipient(checked);
         case Question::data: return answer_data(checked);
+        case Question::first_chunk: return answer_first_chunk(checked);
         case Question::message: return answer_message(checked);
     }
 }
@@ -217,7 +226,7 @@ void Dialogue::answer_recipient(const Reply& reply) {
 void Dialogue::answer_data(const Reply& reply) {
     if (reply.is_intermediate()) {
         state_ = State::content;
-        decoder_ = DataDecoder(settings_.message_size, settings_.line_length);
+        decoder_ = DataDecoder(content_rules());
     }
     say(reply);
 }
@@ -236,6 +245,7 @@ void Dialogue::forget() {
     in_transaction_ = false;
     uses_smtputf8_ = false;
     recipients_ = 0;
+    has_chunks_ = false;
     forget_is_due_ = true;
 }
 
