@@ -5,6 +5,8 @@
 #include <fstream>
 #include <set>
 
+#include "config/load_defence.h"
+#include "config/load_limits.h"
 #include "config/load_policy.h"
 #include "config/reader.h"
 #include "config/survey.h"
@@ -210,25 +212,6 @@ void read_dns(Mapping& top, Dns& dns) {
     map.finish();
 }
 
-void read_limits(Mapping& top, Limits& limits) {
-    Mapping map(top["limits"], "limits", top.findings());
-    map.size("message_size", limits.message_size, 64 * 1024, std::size_t(2) << 30);
-    map.count("sessions", limits.sessions, 1, 1'000'000);
-    map.count("sessions_per_client", limits.sessions_per_client, 1, 1'000'000);
-    map.count("recipients", limits.recipients, 100, 100'000);  // RFC 5321 section 4.5.3.1.8: at least 100
-    map.count("hops", limits.hops, 10, 1000);
-    map.count("errors", limits.errors, 1, 1000);
-    map.count("commands", limits.commands, 20, 1'000'000);
-    map.size("header_size", limits.header_size, 16 * 1024, 16 * 1024 * 1024);
-    map.size("memory_per_message", limits.memory_per_message, 16 * 1024, std::size_t(1) << 30);
-    map.duration<seconds>("command_timeout", limits.command_timeout, 1s, 3600s);
-    map.duration<seconds>("data_timeout", limits.data_timeout, 1s, 7200s);
-    map.duration<seconds>("downstream_timeout", limits.downstream_timeout, 1s, 3600s);
-    map.duration<seconds>("dns_timeout", limits.dns_timeout, 1s, 240s);
-    map.duration<seconds>("drain_timeout", limits.drain_timeout, 0s, 3600s);
-    map.finish();
-}
-
 Settings read_settings(const YAML::Node& root, const std::string& file, const std::string& system_hostname,
                        Findings& findings) {
     Settings settings;
@@ -243,6 +226,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);
+    read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;
     read_own_name(top, "authserv_id", settings.authserv_id);
     read_path(top, "state", settings.state, folder);

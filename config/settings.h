@@ -114,22 +114,68 @@ struct DmarcPolicy {
     friend bool operator==(const DmarcPolicy&, const DmarcPolicy&) = default;
 };
 
+// Where each limit stands and what a client hears at it: gateway/README.md, section "Limits". A client is one
+// IPv4 address or the /64 of an IPv6 address.
 struct Limits {
-    std::size_t message_size = 50 * 1024 * 1024;
     std::size_t sessions = 1000;
     std::size_t sessions_per_client = 20;
-    std::size_t recipients = 100;
-    std::size_t hops = 100;
+    // Of one IPv4 /24 or IPv6 /56. 0: half of `sessions`, and none for loopback addresses.
+    std::size_t sessions_per_network = 0;
+    // Begun by one client in a minute; 0: any number.
+    std::size_t sessions_per_minute = 0;
+    std::size_t messages_per_minute = 0;
+    std::size_t recipients_per_minute = 0;
+
     std::size_t errors = 10;      // protocol errors before 421
     std::size_t commands = 1000;  // without a transaction coming to an end, before 421
+    std::size_t recipients = 100;
+
+    std::size_t message_size = 50 * 1024 * 1024;
+    std::size_t line_length = 8192;  // of the content, without CRLF
     std::size_t header_size = 256 * 1024;
+    std::size_t header_fields = 1000;
+    std::size_t header_field_size = 64 * 1024;
+    std::size_t hops = 100;
     std::size_t memory_per_message = 256 * 1024;  // what is larger waits in an unlinked file below `state`
+
     seconds command_timeout{300};
-    seconds data_timeout{600};  // for the whole content of a message
+    seconds stressed_command_timeout{60};  // with all `sessions` taken; in between from four fifths on
+    seconds handshake_timeout{30};
+    seconds write_timeout{60};          // until the client has taken a reply
+    seconds data_timeout{600};          // for the whole content of a message
+    std::size_t data_rate = 100;        // octets of content a second, on average over each window; 0: any
+    seconds data_rate_window{180};      // RFC 5321 section 4.5.3.2.5: a client's block may take 3 minutes
+    seconds transaction_timeout{1800};  // from MAIL to the end of the content
+    seconds session_timeout{3600};      // after that it ends as soon as no transaction is running
     seconds downstream_timeout{300};
     seconds dns_timeout{20};    // all of a message's look-ups
     seconds drain_timeout{30};  // running transactions at SIGTERM
     friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+// Makes those wait who make errors: the replies to their bad commands come late. Replies to EHLO, DATA, NOOP,
+// QUIT and unknown commands never do (RFC 2920 section 3.2).
+struct Tarpit {
+    std::size_t after = 0;                  // errors of a session that cost nothing; 0: off
+    std::chrono::milliseconds delay{1000};  // of the first error that costs; each further one as much more
+    std::chrono::milliseconds max{10000};
+    friend bool operator==(const Tarpit&, const Tarpit&) = default;
+};
+
+// Against finding out addresses by RCPT: what counts are recipients refused since the last delivered message.
+struct Harvest {
+    std::size_t slow_after = 0;  // further refusals wait; 0: off
+    std::chrono::milliseconds delay{2000};
+    std::size_t end_after = 20;  // 421; 452 for the rest if the transaction has a good recipient
+    friend bool operator==(const Harvest&, const Harvest&) = default;
+};
+
+// What is done early against clients that do not behave as mail servers do.
+struct Defence {
+    Tarpit tarpit;
+    Harvest harvest;
+    std::size_t delayed_sessions = 100;  // at once; the replies of more are not delayed
+    friend bool operator==(const Defence&, const Defence&) = default;
 };
 
 struct Settings {
@@ -143,6 +189,7 @@ struct Settings {
     Dns dns;
     DmarcPolicy policy;
     Limits limits;
+    Defence defence;
     std::string state = "/var/lib/gatepost";
     unsigned workers = 0;  // 0: one a core
 

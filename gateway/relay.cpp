@@ -64,7 +64,7 @@ awaitable<ClientAction> Relay::finish_request(DownstreamConnection& connection, 
                 dialogue.connection_lost();
             }
         } else if (std::get_if<protocol::ClientBeginTls>(&action)) {
-            const bool is_safe = co_await transport.start_tls(tls_, connection.server);
+            const bool is_safe = co_await transport.start_tls(*tls_, connection.server);
             if (is_safe) {
                 dialogue.tls_begun();
             } else {

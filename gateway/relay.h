@@ -66,7 +66,7 @@ class Relay {
     asio::thread_pool& disk_;
     Resolver& resolver_;
     const config::Settings& settings_;
-    asio::ssl::context tls_;
+    TlsContext tls_;
     std::deque<std::unique_ptr<DownstreamConnection>> kept_;  // the last used at the back
     std::optional<protocol::Capabilities> capabilities_;
     std::size_t first_server_ = 0;  // where the last connection succeeded

@@ -48,6 +48,7 @@ Dialogue::Step Dialogue::advance() {
         case State::greeting: return greet();
         case State::commands: return read_command();
         case State::content: return read_content();
+        case State::chunk: return read_chunk();
         case State::beginning_tls: return flush_or(BeginTls{});
         case State::closing: return flush_or(Close{why_closed_});
         case State::judging: break;
@@ -92,6 +93,7 @@ Dialogue::Step Dialogue::wait_for_line_end(std::string_view bytes) {
     input_.scanned = bytes.size();
     if (skipped_ + bytes.size() >= kMaxCommandLine) {
         const std::size_t skip = bytes.size() - 1;  // the last octet may be the CR
+        if (skipped_ == 0) skips_bdat_ = parse_command(bytes).verb == Verb::bdat;
         if (bytes.find('\r') < skip) {
             close_with(reply::kBadLineEnding, "bare CR in a command");
             return {};
@@ -115,15 +117,18 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
         return {};
     }
     const std::size_t length = skipped_ + line.size() + 1;
+    const bool is_long_bdat =
+        length > kMaxCommandLine && (skipped_ > 0 ? skips_bdat_ : parse_command(line).verb == Verb::bdat);
     skipped_ = 0;
-    if (length > kMaxSkippedLine) {
-        close_with(reply::kLineTooLong, "endless command line");
+    if (length > kMaxSkippedLine || is_long_bdat) {  // of such a BDAT the octets would run as commands
+        close_with(reply::kLineTooLong, is_long_bdat ? "BDAT of unknown length" : "endless command line");
         return {};
     }
     if (++commands_ > settings_.commands) {
         close_with(reply::kTooManyCommands, "too many commands");
         return {};
     }
+    verb_ = Verb::unknown;
     if (length > kMaxCommandLine) return say(reply::kLineTooLong);
     line.remove_suffix(1);
     return obey(parse_command(line));
@@ -141,8 +146,12 @@ Dialogue::Step Dialogue::read_content() {
 }
 
 Dialogue::Step Dialogue::end_content() {
-    const auto& flaws = decoder_.flaws();
-    if (!flaws.any()) return ask(Question::message, JudgeMessage{decoder_.size()});
+    if (decoder_.flaws().any()) return refuse_content(decoder_.flaws(), decoder_.size());
+    return ask(Question::message, JudgeMessage{decoder_.size()});
+}
+
+// After its true end: of the message, or of the chunk that has the flaw.
+Dialogue::Step Dialogue::refuse_content(const MailFlaws& flaws, std::size_t size) {
     const auto& row =
         *std::find_if(std::begin(kFlaws), std::end(kFlaws), [&](auto& each) { return flaws.*each.flaw; });
     append_wire(output_, row.reply);
@@ -151,7 +160,14 @@ Dialogue::Step Dialogue::end_content() {
     state_ = State::commands;
     forget();
     if (row.closes) close("malformed message content");
-    return Refused{row.reply, flaws, decoder_.size()};
+    return Refused{row.reply, flaws, size};
+}
+
+ContentRules Dialogue::content_rules() const {
+    ContentRules rules;
+    rules.size_limit = settings_.message_size;
+    rules.line_limit = settings_.line_length;
+    return rules;
 }
 
 void Dialogue::close(std::string_view why) {
@@ -176,7 +192,7 @@ void Dialogue::resize_input(std::size_t capacity) {
 
 std::span<char> Dialogue::input_buffer() {
     const std::size_t unread = input_.unread().size();
-    const bool flows = state_ == State::content;
+    const bool flows = content_flows();
     if (flows && input_.was_filled && input_.capacity < kLargeInput) {
         resize_input(std::min(input_.capacity * 4, kLargeInput));
     } else if (!flows && input_.capacity > kSmallInput && unread < kSmallInput) {

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "protocol/address.h"
+#include "protocol/bdat.h"
 #include "protocol/command.h"
 #include "protocol/mail_data.h"
 #include "protocol/reply.h"
@@ -22,11 +23,14 @@ struct DialogueSettings {
     std::string hostname;                         // ASCII; begins the greeting and the EHLO reply
     std::size_t message_size = 50 * 1024 * 1024;  // octets
     std::size_t recipients = 100;                 // of one message; more get 452
-    std::size_t errors = 10;                      // since the last delivered message; more end the session
-    std::size_t commands = 1000;                  // between two delivered messages; more end the session
+    std::size_t refused_recipients = 20;  // since the last delivered message; what follows is not asked
+    std::size_t line_length = 8192;       // of the content, without CRLF
+    std::size_t errors = 10;              // since the last delivered message; more end the session
+    std::size_t commands = 1000;          // between two delivered messages; more end the session
     bool offers_tls = false;
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
+    bool offers_chunking = true;
 };
 
 // What is to be done. Views are valid until the next call of the Dialogue.
@@ -51,13 +55,15 @@ struct JudgeMail {
 struct JudgeRecipient {
     Recipient recipient;
 };
-struct JudgeData {};  // may the content come? 354 or a refusal; the transaction stays open after a refusal
+// May the content come, by DATA or in chunks? 354 or a refusal; after a refused DATA the transaction stays
+// open.
+struct JudgeData {};
 struct JudgeMessage {
     std::size_t size;
-};  // the final dot has come and the content has no flaws
+};  // the final dot or the last chunk has come and the content has no flaws
 
 struct Content {
-    std::string_view bytes;  // dots unstuffed; contiguous with the piece before
+    std::string_view bytes;  // without framing; contiguous with the piece before
 };
 // The dialogue has itself refused the content, after its true end. What came as Content so far is void.
 // `Forget` follows.
@@ -107,11 +113,17 @@ class Dialogue {
     bool uses_smtputf8() const { return uses_smtputf8_; }  // in this transaction
     std::size_t recipients() const { return recipients_; }
     std::size_t errors() const { return errors_; }
+    // Those whose reply may be delayed: not to EHLO, DATA, NOOP, QUIT and unknown commands (specs/smtp.md
+    // M-12).
+    std::size_t delayable_errors() const { return delayable_errors_; }
+    // Recipients refused since the last delivered message. They are no errors: an honest list has dead
+    // addresses.
+    std::size_t refused_recipients() const { return refused_recipients_; }
     std::size_t commands() const { return commands_; }
 
   private:
-    enum class State { greeting, commands, judging, content, beginning_tls, closing };
-    enum class Question { helo, mail, recipient, data, message };
+    enum class State { greeting, commands, judging, content, chunk, beginning_tls, closing };
+    enum class Question { helo, mail, recipient, data, first_chunk, message };
     struct Input {  // [begin, end) of the buffer is unread
         std::unique_ptr<char[]> bytes;
         std::size_t capacity = 0, begin = 0, end = 0;
@@ -127,6 +139,9 @@ class Dialogue {
     Step read_command();
     Step read_content();
     Step end_content();
+    Step refuse_content(const MailFlaws& flaws, std::size_t size);
+    bool content_flows() const { return state_ == State::content || state_ == State::chunk; }
+    ContentRules content_rules() const;
     Step wait_for_line_end(std::string_view bytes);
     Step take_line(std::string_view line);
     void close(std::string_view why);
@@ -139,6 +154,7 @@ class Dialogue {
     Step hello(const Command& command);
     Step mail(std::string_view argument);
     Step rcpt(std::string_view argument);
+    Step refuse_guesses();
     Step data();
     void starttls();
     Step say(const Reply& reply);
@@ -150,6 +166,14 @@ class Dialogue {
     void answer_message(const Reply& reply);
     void say_hello();
     void forget();
+
+    // In dialogue_chunks.cpp.
+    Step bdat(std::string_view argument);
+    std::optional<FixedReply> refusal_of_chunk() const;
+    void answer_first_chunk(const Reply& reply);
+    Step read_chunk();
+    Step end_chunk();
+    Step end_refused_chunk(const Reply& reply);
 
     DialogueSettings settings_;
     State state_ = State::greeting;
@@ -167,9 +191,16 @@ class Dialogue {
     bool forget_is_due_ = false;
     bool uses_smtputf8_ = false;
     std::size_t recipients_ = 0;
-    std::size_t errors_ = 0, commands_ = 0;
+    std::size_t errors_ = 0, commands_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
+    Verb verb_ = Verb::unknown;  // of the command that is being answered
     std::size_t skipped_ = 0;  // octets of an overlong command line
-    DataDecoder decoder_{0};
+    bool skips_bdat_ = false;  // which is one of BDAT
+    DataDecoder decoder_{{}};
+    ChunkDecoder chunks_{{}};
+    Chunk chunk_;                         // the latest
+    std::optional<Reply> chunk_refusal_;  // said when its octets have been dropped
+    bool has_chunks_ = false;             // in this transaction
+    bool last_chunk_failed_ = false;      // more may have been sent behind it in good faith
     std::optional<Reply> session_refusal_;
     std::string_view why_closed_;
 };

@@ -24,14 +24,19 @@ bool with_8bitmime(const DialogueSettings& settings, bool) {
 bool with_smtputf8(const DialogueSettings& settings, bool) {
     return settings.offers_8bitmime && settings.offers_smtputf8;
 }
+bool with_chunking(const DialogueSettings& settings, bool) {
+    return settings.offers_chunking;
+}
 bool with_tls(const DialogueSettings& settings, bool is_tls) {
     return settings.offers_tls && !is_tls;
 }
 
 // In the order of the EHLO reply (specs/smtp.md section 2).
 constexpr Capability kCapabilities[] = {
-    {"PIPELINING", always},      {"SIZE", always},       {"8BITMIME", with_8bitmime},
-    {"SMTPUTF8", with_smtputf8}, {"STARTTLS", with_tls}, {"ENHANCEDSTATUSCODES", always},
+    {"PIPELINING", always},          {"SIZE", always},
+    {"8BITMIME", with_8bitmime},     {"SMTPUTF8", with_smtputf8},
+    {"CHUNKING", with_chunking},     {"STARTTLS", with_tls},
+    {"ENHANCEDSTATUSCODES", always},
 };
 
 bool is_host_name_text(std::string_view text) {
@@ -46,9 +51,23 @@ Reply sane(const Reply& reply, bool may_go_on) {
     return is_sane ? reply : Reply(reply::kLocalError);
 }
 
+bool may_be_delayed(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::mail:
+        case Verb::rcpt:
+        case Verb::rset:
+        case Verb::vrfy: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
 
 Dialogue::Step Dialogue::obey(const Command& command) {
+    verb_ = command.verb;
+    if (command.verb == Verb::bdat) return bdat(command.argument);  // its octets must go, whatever else
+    last_chunk_failed_ = false;
     if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
     switch (command.verb) {
         case Verb::helo:
@@ -63,11 +82,9 @@ Dialogue::Step Dialogue::obey(const Command& command) {
         case Verb::noop: return say(reply::kOk);
         case Verb::help: return say(reply::kHelp);
         case Verb::vrfy: return say(command.argument.empty() ? reply::kSyntax : reply::kCannotVerify);
-        case Verb::bdat:  // not offered; its octets would be run as commands
-            close_with(reply::kNotImplemented, "BDAT was not offered");
-            return {};
         case Verb::foreign: close_with(reply::kNotMail, "another protocol"); return {};
         case Verb::not_implemented: return say(reply::kNotImplemented);
+        case Verb::bdat:
         case Verb::unknown: break;
     }
     return say(reply::kUnknownCommand);
@@ -102,14 +119,25 @@ Dialogue::Step Dialogue::mail(std::string_view argument) {
 
 Dialogue::Step Dialogue::rcpt(std::string_view argument) {
     if (!in_transaction_) return say(reply::kMailFirst);
+    if (has_chunks_) return say(reply::kContentBegun);
     auto parsed = parse_rcpt(argument, uses_smtputf8_);
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
+    if (refused_recipients_ >= settings_.refused_recipients) return refuse_guesses();
     return ask(Question::recipient, JudgeRecipient{std::move(std::get<Recipient>(parsed))});
+}
+
+// Nobody is asked any more. What is good of the transaction goes on, and an honest client sends the rest
+// later.
+Dialogue::Step Dialogue::refuse_guesses() {
+    if (recipients_ > 0) return say(reply::kNoMoreRecipients);
+    close_with(reply::kTooManyRefusedRecipients, "too many refused recipients");
+    return {};
 }
 
 Dialogue::Step Dialogue::data() {
     if (!in_transaction_) return say(reply::kMailFirst);
+    if (has_chunks_) return say(reply::kContentBegun);  // RFC 3030 section 2
     if (recipients_ == 0) return say(reply::kNoRecipients);
     return ask(Question::data, JudgeData{});
 }
@@ -127,9 +155,12 @@ void Dialogue::starttls() {
 
 // The one way for a reply to a command; counts the errors.
 Dialogue::Step Dialogue::say(const Reply& reply) {
-    if (reply.is_permanent() && ++errors_ > settings_.errors) {
-        close_with(reply::kTooManyErrors, "too many errors");
-        return {};
+    if (reply.is_permanent()) {
+        if (++errors_ > settings_.errors) {
+            close_with(reply::kTooManyErrors, "too many errors");
+            return {};
+        }
+        if (may_be_delayed(verb_)) ++delayable_errors_;
     }
     append_wire(output_, reply);
     if (reply.code == 421) close("refused with 421");
@@ -145,12 +176,14 @@ Dialogue::Step Dialogue::ask(Question question, Action action) {
 void Dialogue::answer(const Reply& reply) {
     if (state_ != State::judging) return;  // the session has ended meanwhile
     state_ = State::commands;
-    const Reply checked = sane(reply, question_ == Question::data);
+    const bool may_go_on = question_ == Question::data || question_ == Question::first_chunk;
+    const Reply checked = sane(reply, may_go_on);
     switch (question_) {
         case Question::helo: return answer_helo(checked);
         case Question::mail: return answer_mail(checked);
         case Question::recipient: return answer_recipient(checked);
         case Question::data: return answer_data(checked);
+        case Question::first_chunk: return answer_first_chunk(checked);
         case Question::message: return answer_message(checked);
     }
 }
@@ -181,6 +214,11 @@ void Dialogue::answer_mail(const Reply& reply) {
 }
 
 void Dialogue::answer_recipient(const Reply& reply) {
+    if (reply.is_permanent()) {
+        ++refused_recipients_;
+        append_wire(output_, reply);
+        return;
+    }
     if (reply.is_positive()) ++recipients_;
     say(reply);
 }
@@ -188,7 +226,7 @@ void Dialogue::answer_recipient(const Reply& reply) {
 void Dialogue::answer_data(const Reply& reply) {
     if (reply.is_intermediate()) {
         state_ = State::content;
-        decoder_ = DataDecoder(settings_.message_size);
+        decoder_ = DataDecoder(content_rules());
     }
     say(reply);
 }
@@ -198,7 +236,7 @@ void Dialogue::answer_message(const Reply& reply) {
     append_wire(output_, reply);
     forget();
     commands_ = 0;
-    if (reply.is_positive()) errors_ = 0;
+    if (reply.is_positive()) errors_ = delayable_errors_ = refused_recipients_ = 0;
     if (reply.code == 421) close("refused with 421");
 }
 
@@ -207,6 +245,7 @@ void Dialogue::forget() {
     in_transaction_ = false;
     uses_smtputf8_ = false;
     recipients_ = 0;
+    has_chunks_ = false;
     forget_is_due_ = true;
 }
 

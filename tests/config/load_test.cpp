@@ -130,7 +130,10 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "policy: {quarantine: {qqqqqqqq: 1}}",
                               "policy: {known_forwarders: [{qqqqqqqq: 1}]}",
                               "policy: {known_forwarders: [{match: {qqqqqqqq: 1}}]}",
-                              "limits: {qqqqqqqq: 1}"};
+                              "limits: {qqqqqqqq: 1}",
+                              "defence: {qqqqqqqq: 1}",
+                              "defence: {tarpit: {qqqqqqqq: 1}}",
+                              "defence: {harvest: {qqqqqqqq: 1}}"};
     const std::string yaml = contents(annotated_file());
     for (const char* mapping : mappings) {
         const auto keys = known_keys(mapping);
@@ -390,7 +393,7 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
         "4:24: error: 'b@d' is not a domain name\n"
         "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, domains, "
-        "downstream, dns, policy, limits, authserv_id, state, workers\n"
+        "downstream, dns, policy, limits, defence, authserv_id, state, workers\n"
         "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
         "senders "
         "are told to try again\n");
