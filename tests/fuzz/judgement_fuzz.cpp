@@ -114,7 +114,7 @@ void check_claims(const policy::Judgement& judgement) {
     require(!says("spf=pass") || v.mail_from.result == auth::SpfResult::pass ||
             v.helo.result == auth::SpfResult::pass);
     require(!says("iprev=pass") || v.iprev.result == auth::IprevResult::pass);
-    require(!says("arc=pass") && !says("evil="));
+    require(!says("\tarc=pass") && !says(" arc=pass") && !says("evil="));
 }
 
 void check_decision(const policy::Judgement& judgement, const Given& given) {
