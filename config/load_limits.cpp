@@ -36,7 +36,8 @@ constexpr CountRow kCounts[] = {
 
 constexpr CountRow kSizes[] = {
     {"message_size", &Limits::message_size, 64 * kKiB, 2048 * kMiB},
-    {"line_length", &Limits::line_length, 1000, 16 * kMiB},  // RFC 5321 section 4.5.3.1.6: at least 1000
+    {"line_length", &Limits::line_length, 998,
+     16 * kMiB},  // RFC 5321 section 4.5.3.1.6: at least 1000 with CRLF
     {"header_size", &Limits::header_size, 16 * kKiB, 16 * kMiB},
     {"header_field_size", &Limits::header_field_size, kKiB, 16 * kMiB},
     {"memory_per_message", &Limits::memory_per_message, 16 * kKiB, 1024 * kMiB},

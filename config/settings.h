@@ -142,7 +142,7 @@ struct Limits {
     std::size_t recipients = 100;
 
     std::size_t message_size = 50 * 1024 * 1024;
-    std::size_t line_length = 8192;  // of the content, with CRLF
+    std::size_t line_length = 8192;  // of the content, without CRLF
     std::size_t header_size = 256 * 1024;
     std::size_t header_fields = 1000;
     std::size_t header_field_size = 64 * 1024;

@@ -1,8 +1,10 @@
 // An asynchronous stub resolver, one a worker thread: ldns makes and reads the packets (auth/dns_wire.h),
-// Asio carries them. UDP from random source ports with random ids and letter case, TCP on truncation,
-// fail-over between servers, one question on the wire at a time however many wait for it, and a cache.
+// Asio carries them. UDP from random source ports with random ids and letter case (dns_port, dns_query), TCP
+// on truncation or when somebody guesses, fail-over between servers at a pace they can stand (dns_servers),
+// one question on the wire at a time however many wait for it, and a cache.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +15,8 @@
 #include "config/settings.h"
 #include "gateway/asio.h"
 #include "gateway/dns_cache.h"
+#include "gateway/dns_port.h"
+#include "gateway/dns_servers.h"
 
 namespace gatepost::gateway {
 
@@ -34,7 +38,7 @@ class Resolver {
     auth::DnsFacts facts();  // empty, with the cache behind it
 
     struct Counts {
-        std::uint64_t sent = 0, answered = 0, failed = 0, tcp = 0;
+        std::uint64_t sent = 0, answered = 0, failed = 0, tcp = 0, guessed_ports = 0;
     };
     const Counts& counts() const { return counts_; }
     std::size_t in_flight() const { return running_.size(); }
@@ -42,27 +46,31 @@ class Resolver {
   private:
     struct Waiter;
     class Query;
-    class Port;
-    struct Server {
-        udp::endpoint udp_endpoint;
-        tcp::endpoint tcp_endpoint;
-        Clock::time_point shunned_until{};  // after silence: asked last for a while
+    struct Endpoints {
+        udp::endpoint by_udp;
+        tcp::endpoint by_tcp;
     };
 
-    std::shared_ptr<Query> start(const auth::DnsQuestion& question);
+    std::shared_ptr<Query> start(const auth::DnsQuestion& question, std::size_t& begun);
+    void queue_up(std::shared_ptr<Query> query);
+    void let_depart(std::size_t server);
+    void heard_from(std::size_t server, Clock::time_point asked);
     void finish(Query& query, auth::DnsAnswer answer);
-    std::vector<std::size_t> order_of_servers() const;
-    std::shared_ptr<Port> port_for(std::size_t server);
-    static awaitable<void> ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query,
-                                      unsigned attempt, tcp::endpoint server, std::chrono::milliseconds time);
+    std::shared_ptr<DnsPort> port_for(std::size_t server);
+    void note_guesses(const DnsPort& port, std::size_t server);
 
     asio::io_context& context_;
     const config::Dns settings_;
-    std::vector<Server> servers_;
+    std::vector<Endpoints> endpoints_;
+    DnsServers servers_;
     DnsCache cache_;
     std::map<auth::DnsQuestion, std::shared_ptr<Query>> running_;
-    std::vector<std::vector<std::shared_ptr<Port>>> ports_;  // by server
+    std::vector<std::vector<std::shared_ptr<DnsPort>>> ports_;   // by server
+    std::vector<std::deque<std::shared_ptr<Query>>> queues_;     // by server: those whose turn has not come
+    std::vector<std::unique_ptr<asio::steady_timer>> turns_;     // by server: when there may be room again
+    const std::shared_ptr<int> life_ = std::make_shared<int>();  // for timers that have rung already
     std::size_t next_port_ = 0;
+    Clock::time_point next_warning_{};
     Counts counts_;
 };
 
@@ -70,8 +78,5 @@ class Resolver {
 // what is still unknown becomes `failed` and the last evaluation stands.
 awaitable<void> settle(Resolver& resolver, Deadline deadline, auth::DnsFacts& facts,
                        const std::function<void(auth::DnsFacts&)>& evaluate);
-
-// The nameserver lines of a resolv.conf(5) file, port 53; 127.0.0.1 if it has none, as the C library does.
-std::vector<config::Endpoint> system_dns_servers(const std::string& file = "/etc/resolv.conf");
 
 }  // namespace gatepost::gateway

@@ -135,7 +135,7 @@ awaitable<bool> SmtpDelivery::write_content(Outgoing& message, Deadline deadline
         }
     }
     // Without its final dot the downstream drops what it got so far.
-    if (reader.failed()) co_return false;
+    if (reader.failed() || stuffer.is_flawed()) co_return false;
     const std::string_view end = stuffer.end();
     pieces.emplace_back(end.data(), end.size());
     const bool ended = co_await write_gathered(pieces);

@@ -128,6 +128,7 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
         close_with(reply::kTooManyCommands, "too many commands");
         return {};
     }
+    verb_ = Verb::unknown;
     if (length > kMaxCommandLine) return say(reply::kLineTooLong);
     line.remove_suffix(1);
     return obey(parse_command(line));
@@ -163,7 +164,10 @@ Dialogue::Step Dialogue::refuse_content(const MailFlaws& flaws, std::size_t size
 }
 
 ContentRules Dialogue::content_rules() const {
-    return {settings_.message_size};
+    ContentRules rules;
+    rules.size_limit = settings_.message_size;
+    rules.line_limit = settings_.line_length;
+    return rules;
 }
 
 void Dialogue::close(std::string_view why) {

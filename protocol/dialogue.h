@@ -23,8 +23,10 @@ struct DialogueSettings {
     std::string hostname;                         // ASCII; begins the greeting and the EHLO reply
     std::size_t message_size = 50 * 1024 * 1024;  // octets
     std::size_t recipients = 100;                 // of one message; more get 452
-    std::size_t errors = 10;                      // since the last delivered message; more end the session
-    std::size_t commands = 1000;                  // between two delivered messages; more end the session
+    std::size_t refused_recipients = 20;  // since the last delivered message; what follows is not asked
+    std::size_t line_length = 8192;       // of the content, without CRLF
+    std::size_t errors = 10;              // since the last delivered message; more end the session
+    std::size_t commands = 1000;          // between two delivered messages; more end the session
     bool offers_tls = false;
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
@@ -111,6 +113,12 @@ class Dialogue {
     bool uses_smtputf8() const { return uses_smtputf8_; }  // in this transaction
     std::size_t recipients() const { return recipients_; }
     std::size_t errors() const { return errors_; }
+    // Those whose reply may be delayed: not to EHLO, DATA, NOOP, QUIT and unknown commands (specs/smtp.md
+    // M-12).
+    std::size_t delayable_errors() const { return delayable_errors_; }
+    // Recipients refused since the last delivered message. They are no errors: an honest list has dead
+    // addresses.
+    std::size_t refused_recipients() const { return refused_recipients_; }
     std::size_t commands() const { return commands_; }
 
   private:
@@ -146,6 +154,7 @@ class Dialogue {
     Step hello(const Command& command);
     Step mail(std::string_view argument);
     Step rcpt(std::string_view argument);
+    Step refuse_guesses();
     Step data();
     void starttls();
     Step say(const Reply& reply);
@@ -182,7 +191,8 @@ class Dialogue {
     bool forget_is_due_ = false;
     bool uses_smtputf8_ = false;
     std::size_t recipients_ = 0;
-    std::size_t errors_ = 0, commands_ = 0;
+    std::size_t errors_ = 0, commands_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
+    Verb verb_ = Verb::unknown;  // of the command that is being answered
     std::size_t skipped_ = 0;  // octets of an overlong command line
     bool skips_bdat_ = false;  // which is one of BDAT
     DataDecoder decoder_{{}};

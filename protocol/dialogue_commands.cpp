@@ -51,9 +51,21 @@ Reply sane(const Reply& reply, bool may_go_on) {
     return is_sane ? reply : Reply(reply::kLocalError);
 }
 
+bool may_be_delayed(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::mail:
+        case Verb::rcpt:
+        case Verb::rset:
+        case Verb::vrfy: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
 
 Dialogue::Step Dialogue::obey(const Command& command) {
+    verb_ = command.verb;
     if (command.verb == Verb::bdat) return bdat(command.argument);  // its octets must go, whatever else
     last_chunk_failed_ = false;
     if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
@@ -111,7 +123,16 @@ Dialogue::Step Dialogue::rcpt(std::string_view argument) {
     auto parsed = parse_rcpt(argument, uses_smtputf8_);
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
+    if (refused_recipients_ >= settings_.refused_recipients) return refuse_guesses();
     return ask(Question::recipient, JudgeRecipient{std::move(std::get<Recipient>(parsed))});
+}
+
+// Nobody is asked any more. What is good of the transaction goes on, and an honest client sends the rest
+// later.
+Dialogue::Step Dialogue::refuse_guesses() {
+    if (recipients_ > 0) return say(reply::kNoMoreRecipients);
+    close_with(reply::kTooManyRefusedRecipients, "too many refused recipients");
+    return {};
 }
 
 Dialogue::Step Dialogue::data() {
@@ -134,9 +155,12 @@ void Dialogue::starttls() {
 
 // The one way for a reply to a command; counts the errors.
 Dialogue::Step Dialogue::say(const Reply& reply) {
-    if (reply.is_permanent() && ++errors_ > settings_.errors) {
-        close_with(reply::kTooManyErrors, "too many errors");
-        return {};
+    if (reply.is_permanent()) {
+        if (++errors_ > settings_.errors) {
+            close_with(reply::kTooManyErrors, "too many errors");
+            return {};
+        }
+        if (may_be_delayed(verb_)) ++delayable_errors_;
     }
     append_wire(output_, reply);
     if (reply.code == 421) close("refused with 421");
@@ -190,6 +214,11 @@ void Dialogue::answer_mail(const Reply& reply) {
 }
 
 void Dialogue::answer_recipient(const Reply& reply) {
+    if (reply.is_permanent()) {
+        ++refused_recipients_;
+        append_wire(output_, reply);
+        return;
+    }
     if (reply.is_positive()) ++recipients_;
     say(reply);
 }
@@ -207,7 +236,7 @@ void Dialogue::answer_message(const Reply& reply) {
     append_wire(output_, reply);
     forget();
     commands_ = 0;
-    if (reply.is_positive()) errors_ = 0;
+    if (reply.is_positive()) errors_ = delayable_errors_ = refused_recipients_ = 0;
     if (reply.code == 421) close("refused with 421");
 }
 

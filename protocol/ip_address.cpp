@@ -65,6 +65,16 @@ bool IpAddress::shares_prefix(const IpAddress& other, unsigned prefix) const {
     return rest == 0 || ((bytes_[whole] ^ other.bytes_[whole]) >> (8 - rest)) == 0;
 }
 
+IpAddress IpAddress::network(unsigned prefix) const {
+    IpAddress result = *this;
+    const unsigned octets = bits() / 8;
+    for (unsigned at = std::min(prefix / 8, octets); at < octets; ++at) {
+        const unsigned kept = at == prefix / 8 ? prefix % 8 : 0;
+        result.bytes_[at] &= static_cast<std::uint8_t>(0xff00u >> kept);
+    }
+    return result;
+}
+
 std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
     const auto slash = text.find('/');
     const auto address = IpAddress::parse(text.substr(0, slash));

@@ -30,6 +30,9 @@ class IpAddress {
     // Whether the first `prefix` bits agree; never across families.
     bool shares_prefix(const IpAddress& other, unsigned prefix) const;
 
+    // Its first `prefix` bits, the others zero.
+    IpAddress network(unsigned prefix) const;
+
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 
   private:

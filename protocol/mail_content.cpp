@@ -93,7 +93,7 @@ void ContentCheck::check_line(std::string_view piece) {
     const bool has_bare_cr = place_ == Place::after_cr || piece.find('\r') < piece.size() - 1;
     if (has_bare_cr && !is_normalizing()) flaws_.bare_cr = true;
     line_ += piece.size();
-    if (line_ > kMaxLine + 1) flaws_.long_line = true;
+    if (line_ > rules_.line_limit + 1) flaws_.long_line = true;
 }
 
 std::string_view ContentCheck::counted(std::string_view piece) {

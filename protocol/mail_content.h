@@ -14,7 +14,7 @@ struct MailFlaws {
     bool bare_cr = false;
     bool bare_lf = false;
     bool nul = false;
-    bool long_line = false;  // over 8192 octets without CRLF
+    bool long_line = false;
     bool too_large = false;
     bool any() const { return bare_cr || bare_lf || nul || long_line || too_large; }
     friend bool operator==(const MailFlaws&, const MailFlaws&) = default;
@@ -27,6 +27,7 @@ struct ContentRules {
     BareNewlines bare_newlines = BareNewlines::refused;
     // BODY=BINARYMIME: only the header block is held to lines; it is never normalised (RFC 3030 section 3).
     bool is_binary = false;
+    std::size_t line_limit = 8192;  // octets of a line without its CRLF
 };
 
 // Bare LF becomes CR LF, bare CR becomes a space (specs/smtp.md M-21).
@@ -67,8 +68,6 @@ class ContentCheck {
     const MailFlaws& flaws() const { return flaws_; }
     // Octets that went on, or would have without flaws: with CRLFs, without framing (RFC 1870 section 3).
     std::size_t size() const { return size_; }
-
-    static constexpr std::size_t kMaxLine = 8192;
 
   private:
     enum class Place { line_start, in_line, after_cr };

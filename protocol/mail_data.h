@@ -31,19 +31,25 @@ class DataDecoder {
     Place place_ = Place::content;
 };
 
-// For content without flaws: bare CR, bare LF and NUL would be sent as they are, and must not come here
-// (specs/smtp.md M-22).
+// For content without flaws. Should a bare CR, a bare LF or a NUL come here all the same, none of them is
+// given out, nor anything behind it, nor the final dot: a mistake upstream then costs one message, and never
+// makes two of it (specs/smtp.md M-22).
 class DotStuffer {
   public:
     // Takes octets from the front of `content` and returns what is to be written next. Until `content` is
-    // empty.
+    // empty, which it is at once when the content is flawed.
     std::string_view next(std::string_view& content);
-    // The final dot, behind a CRLF if the last line lacks one. Ready for the next message then.
+    // The final dot, behind a CRLF if the last line lacks one; empty if the content was flawed. Ready for the
+    // next message then.
     std::string_view end();
+    // Bare CR, bare LF or NUL so far in this message: the connection is to be given up.
+    bool is_flawed() const { return is_flawed_; }
 
   private:
     enum class Place { line_start, in_line, after_cr, at_stuffed_dot };
+    std::string_view checked(std::string_view piece, Place before, std::string_view& content);
     Place place_ = Place::line_start;
+    bool is_flawed_ = false;
 };
 
 }  // namespace gatepost::protocol

@@ -89,7 +89,7 @@ TEST(Limits, WhatIsOutOfRangeIsSaidWithTheRange) {
         {"limits: {sessions_per_client: 0}",
          "4:31: error: sessions_per_client must be a whole number from 1 to 1000000",
          "0 would let nobody in"},
-        {"limits: {line_length: 998}", "4:23: error: line_length must be from 1000 to 16777216 octets",
+        {"limits: {line_length: 997}", "4:23: error: line_length must be from 998 to 16777216 octets",
          "RFC 5321 section 4.5.3.1.6"},
         {"limits: {header_fields: 10}",
          "4:25: error: header_fields must be a whole number from 100 to 100000",

@@ -1,6 +1,7 @@
 #include "gateway/dns_cache.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 namespace gatepost::gateway {
 namespace {
@@ -96,7 +97,7 @@ TEST(DnsCache, CountsAllThatAnAnswerHolds) {
 }
 
 TEST(DnsCache, LetsTheLongestUnusedGoFirst) {
-    DnsCache cache(4 * 1300);
+    DnsCache cache(4 * 1450);
     for (int i = 0; i < 4; ++i) cache.keep(question(i), answer(DnsStatus::found, 60, 900), kNow);
     ASSERT_EQ(cache.entries(), 4u);
     ASSERT_TRUE(cache.find(question(0), kNow));
@@ -104,6 +105,55 @@ TEST(DnsCache, LetsTheLongestUnusedGoFirst) {
     EXPECT_TRUE(cache.find(question(0), kNow)) << "it was used";
     EXPECT_FALSE(cache.find(question(1), kNow));
     EXPECT_TRUE(cache.find(question(4), kNow));
+}
+
+// A sender can make up names without end; what all mail needs stays.
+TEST(DnsCache, AFloodOfNamesLeavesWhatIsInUse) {
+    DnsCache cache(kRoom);
+    for (int i = 0; i < 20; ++i) cache.keep(question(i), answer(DnsStatus::found, 3600, 900), kNow);
+    const auto later = kNow + 31s;
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(cache.find(question(i), later)) << i;
+    for (int i = 1000; i < 101'000; ++i) {
+        cache.keep(question(i), answer(DnsStatus::nx_domain, 900), later);
+        cache.find(question(i), later + 20s);  // the same message looks again
+        ASSERT_LE(cache.octets(), kRoom);
+    }
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(cache.find(question(i), later)) << i;
+}
+
+TEST(DnsCache, WhatIsSettledHasThreeQuartersAtMost) {
+    DnsCache cache(kRoom);
+    for (int i = 0; i < 1000; ++i) {
+        cache.keep(question(i), answer(DnsStatus::found, 3600, 100), kNow);
+        cache.find(question(i), kNow + 31s);
+        ASSERT_LE(cache.settled_octets(), kRoom / 4 * 3);
+        ASSERT_LE(cache.octets(), kRoom);
+    }
+    EXPECT_GT(cache.settled_octets(), kRoom / 2);
+    EXPECT_TRUE(cache.find(question(999), kNow + 31s));
+    EXPECT_FALSE(cache.find(question(0), kNow + 31s)) << "the longest unused went first";
+}
+
+TEST(DnsCache, CostsNoMoreMemoryThanItCounts) {
+    constexpr std::size_t kLarge = 4 * 1024 * 1024;
+    const auto flood = [](DnsCache& cache) {
+        for (int i = 0; i < 100'000; ++i) {
+            const std::string number = std::to_string(i);
+            const DnsQuestion name{RecordType::txt, number + ".a-name-of-usual-length.flood.example"};
+            cache.keep(name,
+                       std::make_shared<const DnsAnswer>(
+                           DnsAnswer{.status = DnsStatus::found, .ttl = 3600, .texts = {number + "text"}}),
+                       kNow);
+        }
+    };
+    const std::size_t before = ::mallinfo2().uordblks;
+    DnsCache cache(kLarge);
+    flood(cache);
+    const std::size_t used = ::mallinfo2().uordblks - before;
+    RecordProperty("octets", static_cast<int>(used));
+    std::printf("100 000 names: %zu entries, %zu octets counted, %zu octets used\n", cache.entries(),
+                cache.octets(), used);
+    EXPECT_LE(used, kLarge);
 }
 
 TEST(DnsCache, LeavesOutWhatIsLargerThanItself) {

@@ -143,13 +143,14 @@ TEST(Bdat, FindsFlawsAcrossChunkBorders) {
 }
 
 TEST(Bdat, HoldsLinesToTheirLengthAcrossChunks) {
-    for (const std::size_t length : {ContentCheck::kMaxLine, ContentCheck::kMaxLine + 1}) {
+    static constexpr std::size_t kLongest = 8192;
+    for (const std::size_t length : {kLongest, kLongest + 1}) {
         DialogueSession session = begun();
         const std::string line = std::string(length, 'x') + "\r\n";
         session.feed(chunk(line.substr(0, 5000)) + chunk(line.substr(5000), true) + "NOOP\r\n");
         const auto lines = session.taken_lines();
         ASSERT_EQ(lines.size(), 3u);
-        EXPECT_TRUE(lines[1].starts_with(length == ContentCheck::kMaxLine ? "250" : "550 5.6.0")) << lines[1];
+        EXPECT_TRUE(lines[1].starts_with(length == kLongest ? "250" : "550 5.6.0")) << lines[1];
         EXPECT_TRUE(lines[2].starts_with("250"));
     }
 }

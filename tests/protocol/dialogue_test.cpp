@@ -225,8 +225,76 @@ TEST(Dialogue, CutsOffWhoGuessesRecipients) {  // notes/attacks.md 31
         return question.kind == "recipient" ? Reply(reply::kUnknownUser) : say_yes(question);
     });
     session.feed("HELO x\r\nMAIL FROM:<a@x>\r\n");
-    for (int i = 0; i < 11; ++i) session.feed("RCPT TO:<guess@ours>\r\n");
-    EXPECT_EQ(session.taken_lines().back(), "421 4.7.0 Too many errors, closing");
+    for (int i = 0; i < 20; ++i) session.feed("RCPT TO:<guess@ours>\r\n");
+    EXPECT_EQ(session.taken_lines().back(), "550 5.1.1 No such user");
+    session.feed("RCPT TO:<guess@ours>\r\n");
+    EXPECT_EQ(session.taken_lines().back(), "421 4.7.0 Too many unknown recipients, closing");
+}
+
+Reply only_bob(const Question& question) {
+    const bool is_unknown = question.kind == "recipient" && question.about != "bob@ours";
+    return is_unknown ? Reply(reply::kUnknownUser) : say_yes(question);
+}
+
+TEST(Dialogue, DoesNotCutAGoodTransactionForItsDeadAddresses) {
+    DialogueSession session(settings(), only_bob);
+    session.feed("HELO x\r\nMAIL FROM:<list@x>\r\nRCPT TO:<bob@ours>\r\n");
+    for (int i = 0; i < 20; ++i) session.feed("RCPT TO:<gone@ours>\r\n");
+    EXPECT_EQ(session.taken_lines().back(), "550 5.1.1 No such user");
+    session.feed("RCPT TO:<gone@ours>\r\nRCPT TO:<bob@ours>\r\n");
+    const auto lines = session.taken_lines();
+    const std::string later = "452 4.5.3 Too many unknown recipients, send this first";
+    EXPECT_EQ(lines, std::vector<std::string>(2, later)) << "the reply says nothing about the address";
+    session.feed("DATA\r\ntext\r\n.\r\n");
+    EXPECT_EQ(session.messages.size(), 1u);
+    EXPECT_EQ(session.dialogue.refused_recipients(), 0u) << "a delivered message makes up for it";
+    EXPECT_FALSE(session.is_closed);
+}
+
+TEST(Dialogue, AResetDoesNotMakeUpForGuesses) {
+    DialogueSession session(settings(), only_bob);
+    session.feed("HELO x\r\n");
+    for (int i = 0; i < 20; ++i) {
+        session.feed("MAIL FROM:<a@x>\r\nRCPT TO:<bob@ours>\r\nRCPT TO:<guess@ours>\r\nRSET\r\n");
+    }
+    session.feed("MAIL FROM:<a@x>\r\nRCPT TO:<guess@ours>\r\n");
+    EXPECT_EQ(session.taken_lines().back(), "421 4.7.0 Too many unknown recipients, closing");
+}
+
+TEST(Dialogue, CountsTheErrorsWhoseRepliesMayBeDelayed) {  // specs/smtp.md M-12
+    const struct {
+        const char* line;
+        std::size_t errors;
+        const char* why;
+    } rows[] = {
+        {"MAIL FROM:a\r\n", 1, "bad syntax"},
+        {"RCPT TO:<b@ours>\r\n", 1, "no MAIL before"},
+        {"VRFY\r\n", 1, "no argument"},
+        {"XYZZY\r\n", 0, "unknown commands"},
+        {"DATA\r\n", 0, "ends a batch"},
+        {"EHLO\r\n", 0, "the same"},
+        {"NOOP\r\n", 0, "no error"},
+        {"QUIT now\r\n", 0, "never"},
+        {"RSET now\r\n", 1, "may stand in a batch"},
+    };
+    for (const auto& row : rows) {
+        DialogueSession session(settings());
+        session.feed("HELO x\r\n");
+        session.feed(row.line);
+        EXPECT_EQ(session.dialogue.delayable_errors(), row.errors) << row.line << row.why;
+    }
+}
+
+TEST(Dialogue, LimitsTheLinesOfTheContentAsTold) {
+    auto strict = settings();
+    strict.line_length = 998;
+    for (const bool is_long : {false, true}) {
+        DialogueSession session(strict);
+        session.feed("HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@ours>\r\nDATA\r\n");
+        session.feed(std::string(is_long ? 999 : 998, 'x') + "\r\n.\r\n");
+        EXPECT_EQ(session.taken_lines().back(),
+                  is_long ? "550 5.6.0 Line too long in message" : "250 2.0.0 Ok");
+    }
 }
 
 TEST(Dialogue, MakesALocalErrorOfAJudgementThatMakesNoSense) {

@@ -128,6 +128,27 @@ TEST(IpAddress, HasAReverseName) {
               "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
 
+TEST(IpAddress, HasANetwork) {
+    const struct {
+        const char* address;
+        unsigned prefix;
+        const char* network;
+    } rows[] = {
+        {"192.0.2.255", 24, "192.0.2.0"},
+        {"192.0.2.255", 32, "192.0.2.255"},
+        {"192.0.2.255", 31, "192.0.2.254"},
+        {"192.0.2.255", 0, "0.0.0.0"},
+        {"192.0.2.255", 128, "192.0.2.255"},
+        {"2001:db8:1:2ff:3:4:5:6", 56, "2001:db8:1:200::"},
+        {"2001:db8:1:2ff:3:4:5:6", 64, "2001:db8:1:2ff::"},
+        {"2001:db8:1:2ff:3:4:5:6", 0, "::"},
+    };
+    for (const auto& row : rows) {
+        EXPECT_EQ(IpAddress::parse(row.address)->network(row.prefix), *IpAddress::parse(row.network))
+            << row.address << "/" << row.prefix;
+    }
+}
+
 TEST(IpNetwork, ContainsByPrefixAndFamily) {
     const struct {
         const char *network, *address;

@@ -79,16 +79,19 @@ struct WireAnswer {
     unsigned flags = 0x8180;  // QR, RD, RA
     std::vector<WireRecord> answer;
     std::vector<WireRecord> authority;
+    std::vector<WireRecord> additional;
 
     // `query`: the packet that came; its question is repeated octet by octet.
     std::string to(const std::string& query) const {
         std::size_t end = 12;
         while (end < query.size() && query[end] != 0) end += 1 + static_cast<unsigned char>(query[end]);
-        std::string packet =
-            query.substr(0, 2) + u16(flags) + u16(1) + u16(static_cast<unsigned>(answer.size())) +
-            u16(static_cast<unsigned>(authority.size())) + u16(0) + query.substr(12, end + 5 - 12);
+        std::string packet = query.substr(0, 2) + u16(flags) + u16(1) +
+                             u16(static_cast<unsigned>(answer.size())) +
+                             u16(static_cast<unsigned>(authority.size())) +
+                             u16(static_cast<unsigned>(additional.size())) + query.substr(12, end + 5 - 12);
         for (const auto& record : answer) packet += record.wire();
         for (const auto& record : authority) packet += record.wire();
+        for (const auto& record : additional) packet += record.wire();
         return packet;
     }
 };
