@@ -336,6 +336,7 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
     LogLine line("message");
     line.add("id", transaction_->id())
         .add("client", client_.text())
+        .maybe("proxy", proxy_ ? proxy_->text() : "")
         .add("rdns", iprev.names.empty() ? "unknown" : iprev.names.front())
         .add("helo", dialogue_.helo())
         .add("from", "<" + transaction_->sender().reverse_path.text() + ">")
@@ -364,6 +365,7 @@ void Session::log_refusal(const Reply& reply, const std::string& recipient) cons
     LogLine line("refused");
     line.maybe("id", transaction_ ? transaction_->id() : "")
         .add("client", client_.text())
+        .maybe("proxy", proxy_ ? proxy_->text() : "")
         .add("helo", dialogue_.helo());
     if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
     if (!recipient.empty()) line.add("to", "<" + recipient + ">");

@@ -21,6 +21,8 @@ class Session {
     Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client,
             Admission& admission);
 
+    // Before serve(): the client was named by this proxy.
+    void came_through(const protocol::IpAddress& proxy) { proxy_ = proxy; }
     // Until the client or we close. `refusal`: what to say instead of the greeting.
     awaitable<void> serve(std::optional<protocol::Reply> refusal);
     // 421 as soon as no transaction is running.
@@ -56,6 +58,7 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
+    std::optional<protocol::IpAddress> proxy_;
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;
