@@ -25,6 +25,12 @@ class Entrance {
     std::vector<protocol::IpNetwork> proxies_;
 };
 
+// How a client came that did not connect itself.
+struct Proxied {
+    protocol::IpAddress proxy;
+    std::optional<std::uint16_t> client_port;  // nothing: the proxy speaks for itself
+};
+
 // Takes the header from the connection and leaves all that is behind it, for the session. Not complete:
 // `why`.
 awaitable<protocol::ProxyHeaderRead> receive_proxy_header(tcp::socket& socket);

@@ -21,8 +21,9 @@ class Session {
     Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client,
             Admission& admission);
 
-    // Before serve(): the client was named by this proxy.
-    void came_through(const protocol::IpAddress& proxy) { proxy_ = proxy; }
+    // Before serve(): the client was named by this proxy, with its port there; or the proxy speaks for
+    // itself.
+    void came_through(const protocol::IpAddress& proxy, std::optional<std::uint16_t> client_port);
     // Until the client or we close. `refusal`: what to say instead of the greeting.
     awaitable<void> serve(std::optional<protocol::Reply> refusal);
     // 421 as soon as no transaction is running.
@@ -37,7 +38,7 @@ class Session {
     awaitable<void> delay();
     config::seconds idle_time() const;
     awaitable<void> begin_tls();
-    void judge(const protocol::JudgeHelo& question);
+    awaitable<void> judge(const protocol::JudgeHelo& question);
     void judge(const protocol::JudgeMail& question);
     awaitable<void> judge(const protocol::JudgeRecipient& question);
     void judge_data();
@@ -49,6 +50,7 @@ class Session {
 
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
     auth::SpfClient spf_client() const;
+    protocol::ClientFacts client_facts(const std::string& id) const;
     policy::Circumstances circumstances() const;
     std::string received_field(const auth::Verification& verification) const;
     void log_message(const policy::Judgement& judgement, const protocol::Reply& reply,
@@ -59,6 +61,7 @@ class Session {
     const config::Settings& settings_;
     protocol::IpAddress client_;
     std::optional<protocol::IpAddress> proxy_;
+    std::uint16_t client_port_ = 0;
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;

@@ -6,6 +6,7 @@
 
 #include "gateway/listening.h"
 #include "gateway/log.h"
+#include "gateway/probe.h"
 #include "gateway/session.h"
 
 namespace gatepost::gateway {
@@ -90,6 +91,7 @@ Worker::~Worker() = default;
 void Worker::start() {
     for (std::size_t i = 0; i < acceptors_.size(); ++i)
         asio::co_spawn(context_, accept(*acceptors_[i], *entrances_[i]), report);
+    probe_downstream(environment_);
     asio::co_spawn(context_, watch_pressure(), report);
     thread_ = std::thread([this] {
         for (;;) {
@@ -202,11 +204,13 @@ awaitable<void> Worker::run_proxied(tcp::socket socket, protocol::IpAddress prox
         co_return;
     }
     const auto client = read.header.client.value_or(proxy);
-    asio::co_spawn(context_, run_session(std::move(socket), client, proxy), report);
+    Proxied proxied{proxy, {}};
+    if (read.header.client) proxied.client_port = read.header.port;
+    asio::co_spawn(context_, run_session(std::move(socket), client, proxied), report);
 }
 
 awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client,
-                                    std::optional<protocol::IpAddress> proxy) {
+                                    std::optional<Proxied> proxied) {
     const std::shared_ptr<Environment> environment = environment_;
     struct Presence {  // leaves whatever happens
         Worker& worker;
@@ -224,7 +228,7 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
     ++session_count_;
     const Presence presence{*this, client, !refusal, sessions_.insert(sessions_.end(), nullptr)};
     Session session(environment, std::move(socket), client, admission_);
-    if (proxy) session.came_through(*proxy);
+    if (proxied) session.came_through(proxied->proxy, proxied->client_port);
     *presence.place = &session;
     if (is_draining_) refusal = reply::kShuttingDown;
     co_await session.serve(std::move(refusal));
@@ -232,8 +236,10 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
+        environment_->relay.retire();
         environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
         for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
+        probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)
             look_for_half_open(acceptor->native_handle(), snapshot->settings.limits.write_timeout);
     });
@@ -242,6 +248,7 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
 void Worker::drain() {
     asio::post(context_, [this] {
         is_draining_ = true;
+        environment_->relay.retire();
         for (const auto& acceptor : acceptors_) {
             ErrorCode ignored;
             acceptor->close(ignored);

@@ -45,7 +45,7 @@ class Worker {
     awaitable<void> run_proxied(tcp::socket socket, protocol::IpAddress proxy);
     awaitable<void> watch_pressure();
     awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client,
-                                std::optional<protocol::IpAddress> proxy);
+                                std::optional<Proxied> proxied);
 
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.
     Admission& admission_;
@@ -57,7 +57,7 @@ class Worker {
     std::shared_ptr<Environment> environment_;
     std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
     std::vector<std::unique_ptr<Entrance>> entrances_;  // one for each of them
-    std::size_t waiting_for_proxies_ = 0;               // connections that have not said yet for whom they are
+    std::size_t waiting_for_proxies_ = 0;  // connections that have not said yet for whom they are
     std::atomic<bool> is_alive_{true};
     bool is_draining_ = false;
     Reserve reserve_;
