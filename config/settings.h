@@ -46,6 +46,9 @@ struct TlsIdentity {
 
 enum class DownstreamKind { smtp, lmtp, lmtp_unix, maildir };
 enum class DownstreamTls { none, opportunistic, verify, dane };
+// Whether the downstream is told who the client is: XCLIENT makes it treat the session as that client's,
+// XFORWARD is for its log. automatic: XCLIENT where it is listed, else XFORWARD where that is.
+enum class AnnounceClient { automatic, xclient, xforward, none };
 enum class SpoolMode { never, outage, always };
 
 struct DownstreamServer {
@@ -68,6 +71,8 @@ struct RetryTimes {
 struct Downstream {
     std::vector<DownstreamServer> servers;
     DownstreamTls tls = DownstreamTls::opportunistic;
+    AnnounceClient announce_client = AnnounceClient::automatic;
+    seconds probe{300};  // what a server last said it can do is asked for anew when it is older
     SpoolMode spool = SpoolMode::never;
     RetryTimes retry;
     friend bool operator==(const Downstream&, const Downstream&) = default;

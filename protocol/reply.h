@@ -122,6 +122,16 @@ inline constexpr FixedReply kSpfUnclear{451, "4.7.24", "SPF cannot be checked no
 inline constexpr FixedReply kDownstreamDown{451, "4.4.1", "Mail server not reachable, try again later"};
 inline constexpr FixedReply kDownstreamTimeout{451, "4.4.2", "Mail server does not answer, try again later"};
 
+inline constexpr FixedReply kDownstreamMisconfigured{
+    451, "4.3.5", "Mail server refuses to talk to this gateway, try again later"};
+inline constexpr FixedReply kDownstreamChanged{451, "4.3.0",
+                                               "Mail server has changed what it offers, try again later"};
+inline constexpr FixedReply kNoUtf8Downstream{553, "5.6.7",
+                                              "The mail server here takes no internationalized addresses"};
+inline constexpr FixedReply kRequireTlsUnsupported{550, "5.7.30",
+                                                   "REQUIRETLS cannot be kept up from here on"};
+inline constexpr FixedReply kRequireTlsUnencrypted{550, "5.7.10", "No encrypted way from here on"};
+
 }  // namespace reply
 
 // Reads the replies of a server, octets in any portions. Strict: CRLF, three digits, the same code on every

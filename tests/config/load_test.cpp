@@ -149,6 +149,29 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
     }
 }
 
+TEST(Load, ReadsWhatTheDownstreamIsTold) {
+    const struct {
+        const char* word;
+        AnnounceClient value;
+    } rows[] = {{"auto", AnnounceClient::automatic},
+                {"xclient", AnnounceClient::xclient},
+                {"xforward", AnnounceClient::xforward},
+                {"none", AnnounceClient::none}};
+    for (const auto& row : rows) {
+        const Loaded loaded = load(
+            "domains: [a.example]\ndownstream: {servers: [\"lmtp://h:24\", \"lmtp+unix:///run/lmtp\"], "
+            "probe: 1m, "
+            "announce_client: " +
+            std::string(row.word) + "}\n");
+        ASSERT_EQ(findings(loaded), "") << row.word;
+        const auto& downstream = loaded.settings->downstream;
+        EXPECT_EQ(downstream.announce_client, row.value) << row.word;
+        EXPECT_EQ(downstream.probe, seconds(60));
+        EXPECT_EQ(downstream.servers[0].kind, DownstreamKind::lmtp);
+        EXPECT_EQ(downstream.servers[1].path, "/run/lmtp");
+    }
+}
+
 TEST(Load, ReadsWhatIsGiven) {
     const Loaded loaded = load(
         "hostname: MX1.Example.ORG.\n"
@@ -341,10 +364,14 @@ const BadRow kBadFiles[] = {
      "2:13: error: downstream must be a mapping of keys and values\n",
      "one complaint for each"},
     {"domains: [a.example]\ndownstream: {servers: [10.0.0.5]}\n",
-     "2:24: error: '10.0.0.5' is no downstream server; write smtp://host:25 or maildir:///path\n",
+     "2:24: error: '10.0.0.5' is no downstream server; write smtp://host:25, lmtp://host:24, "
+     "lmtp+unix:///path or maildir:///path\n",
      "no scheme"},
+    {"domains: [a.example]\ndownstream: {servers: [\"lmtp://h:24\"], announce_client: always, probe: 5}\n",
+     "2:56: error: announce_client must be one of auto, xclient, xforward, none, not 'always'\n"
+     "2:71: error: probe must be a duration such as 250ms, 30s, 5m or 1h, not '5'\n",
+     "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
-     "2:24: error: LMTP is not supported by this version; use smtp:// or maildir://\n"
      "2:53: error: tls: dane is not supported by this version; use verify\n"
      "2:66: error: spool is not supported by this version; use never: while the downstream is away, senders "
      "are told "
