@@ -42,6 +42,7 @@ class Worker {
     void note_shortage(bool is_short);
     void welcome(tcp::socket socket);
     awaitable<void> watch_pressure();
+    void give_memory_back();
     awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client);
 
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.
@@ -58,6 +59,7 @@ class Worker {
     Reserve reserve_;
     bool is_short_ = false;  // of descriptors
     std::size_t turned_away_ = 0;
+    std::size_t most_sessions_ = 0;  // since memory was given back last
     std::thread thread_;
 };
 
