@@ -2,6 +2,7 @@
 
 #include "gateway/foresight.h"
 #include "gateway/log.h"
+#include "gateway/probe.h"
 #include "protocol/trace.h"
 
 namespace gatepost::gateway {
@@ -11,7 +12,8 @@ using protocol::Reply;
 namespace reply = protocol::reply;
 using std::chrono::seconds;
 
-protocol::DialogueSettings dialogue_settings(const Environment& environment) {
+protocol::DialogueSettings dialogue_settings(const Environment& environment,
+                                             const protocol::IpAddress& client) {
     const auto& settings = environment.settings;
     protocol::DialogueSettings dialogue;
     dialogue.hostname = settings.hostname;
@@ -21,13 +23,16 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment) {
     dialogue.line_length = settings.limits.line_length;
     dialogue.errors = settings.limits.errors;
     dialogue.commands = settings.limits.commands;
+    dialogue.transactions = settings.limits.transactions;
+    if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
+    dialogue.refuses_unauthorized_pipelining =
+        settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
     dialogue.offers_tls = environment.snapshot->tls != nullptr;
-    // What the downstream cannot take is not offered, once it has said so.
-    if (const auto& downstream = environment.relay.capabilities()) {
-        dialogue.offers_8bitmime = downstream->eight_bit_mime;
-        dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
-        if (downstream->max_size > 0)
-            dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
+    const protocol::Capabilities downstream = environment.relay.offered();
+    dialogue.offers_8bitmime = downstream.eight_bit_mime;
+    dialogue.offers_smtputf8 = downstream.smtputf8 && downstream.eight_bit_mime;
+    if (downstream.max_size > 0) {
+        dialogue.message_size = std::min(dialogue.message_size, downstream.max_size);
     }
     return dialogue;
 }
@@ -53,6 +58,12 @@ std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
     return joined(words);
 }
 
+std::uint16_t port_of(const tcp::socket& socket) {
+    ErrorCode gone;
+    const auto endpoint = socket.remote_endpoint(gone);
+    return gone ? std::uint16_t{0} : endpoint.port();
+}
+
 std::string domain_text(const std::optional<protocol::Domain>& domain) {
     return domain ? domain->text() : "";
 }
@@ -64,8 +75,9 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
     : environment_(std::move(environment)),
       settings_(environment_->settings),
       client_(client),
+      client_port_(port_of(socket)),
       transport_(std::move(socket)),
-      dialogue_(dialogue_settings(*environment_)),
+      dialogue_(dialogue_settings(*environment_, client)),
       admission_(admission),
       patience_(settings_.limits, Clock::now()) {}
 
@@ -90,7 +102,7 @@ awaitable<void> Session::act(const protocol::Action& action) {
     } else if (const auto* content = std::get_if<protocol::Content>(&action)) {
         take_content(content->bytes);
     } else if (const auto* helo = std::get_if<protocol::JudgeHelo>(&action)) {
-        judge(*helo);
+        co_await judge(*helo);
     } else if (const auto* mail = std::get_if<protocol::JudgeMail>(&action)) {
         judge(*mail);
     } else if (const auto* recipient = std::get_if<protocol::JudgeRecipient>(&action)) {
@@ -186,10 +198,14 @@ auth::SpfClient Session::spf_client() const {
 }
 
 // A name that does not fit the address is no reason to refuse (RFC 5321 section 4.1.4).
-void Session::judge(const protocol::JudgeHelo& question) {
+// What the reply offers is what the downstream can do now.
+awaitable<void> Session::judge(const protocol::JudgeHelo& question) {
     auth::SpfClient client = spf_client();
     client.helo = question.name;
     foresee_helo(environment_, client);
+    probe_downstream(environment_);
+    co_await environment_->relay.wait_for_capabilities();
+    dialogue_.use(dialogue_settings(*environment_));
     dialogue_.answer(reply::kOk);
 }
 
@@ -200,10 +216,21 @@ void Session::judge(const protocol::JudgeMail& question) {
         return;
     }
     patience_.begin_transaction(Clock::now());
-    Sender sender{question.reverse_path, question.parameters};
-    transaction_.emplace(*environment_, spf_client(), std::move(sender), fresh_id());
+    std::string id = fresh_id();
+    Sender sender{question.reverse_path, question.parameters, client_facts(id)};
+    transaction_.emplace(*environment_, spf_client(), std::move(sender), std::move(id));
     foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
+}
+
+protocol::ClientFacts Session::client_facts(const std::string& id) const {
+    protocol::ClientFacts facts;
+    facts.address = client_;
+    facts.port = client_port_;
+    facts.helo = dialogue_.helo();
+    facts.is_extended = dialogue_.is_extended();
+    facts.id = id;
+    return facts;
 }
 
 // Only the configured domains, exactly; nothing else is relayed, whoever asks.

@@ -35,7 +35,7 @@ class Session {
     awaitable<void> delay();
     config::seconds idle_time() const;
     awaitable<void> begin_tls();
-    void judge(const protocol::JudgeHelo& question);
+    awaitable<void> judge(const protocol::JudgeHelo& question);
     void judge(const protocol::JudgeMail& question);
     awaitable<void> judge(const protocol::JudgeRecipient& question);
     void judge_data();
@@ -47,6 +47,7 @@ class Session {
 
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
     auth::SpfClient spf_client() const;
+    protocol::ClientFacts client_facts(const std::string& id) const;
     policy::Circumstances circumstances() const;
     std::string received_field(const auth::Verification& verification) const;
     void log_message(const policy::Judgement& judgement, const protocol::Reply& reply,
@@ -56,6 +57,7 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
+    std::uint16_t client_port_ = 0;
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;

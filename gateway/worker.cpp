@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "gateway/log.h"
+#include "gateway/probe.h"
 #include "gateway/session.h"
 
 namespace gatepost::gateway {
@@ -84,6 +85,7 @@ Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapsho
 Worker::~Worker() = default;
 
 void Worker::start() {
+    probe_downstream(environment_);
     for (const auto& acceptor : acceptors_) asio::co_spawn(context_, accept(*acceptor), report);
     asio::co_spawn(context_, watch_pressure(), report);
     thread_ = std::thread([this] {
@@ -210,7 +212,9 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
+        environment_->relay.retire();
         environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+        probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)
             look_for_half_open(acceptor->native_handle(), snapshot->settings.limits.write_timeout);
     });
@@ -219,6 +223,7 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
 void Worker::drain() {
     asio::post(context_, [this] {
         is_draining_ = true;
+        environment_->relay.retire();
         for (const auto& acceptor : acceptors_) {
             ErrorCode ignored;
             acceptor->close(ignored);
