@@ -145,8 +145,9 @@ void Worker::note_shortage(bool is_short) {
 // malloc keeps what a crowd has taken; once most of it has gone, the system gets it back.
 void Worker::give_memory_back() {
     const std::size_t sessions = session_count_;
+    const bool is_leaving = sessions < std::exchange(last_sessions_, sessions);
     most_sessions_ = std::max(most_sessions_, sessions);
-    if (most_sessions_ < kCrowd || sessions > most_sessions_ / 4) return;
+    if (is_leaving || most_sessions_ < kCrowd || sessions > most_sessions_ / 4) return;
     most_sessions_ = sessions;
     ::malloc_trim(0);
 }

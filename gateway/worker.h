@@ -60,6 +60,7 @@ class Worker {
     bool is_short_ = false;  // of descriptors
     std::size_t turned_away_ = 0;
     std::size_t most_sessions_ = 0;  // since memory was given back last
+    std::size_t last_sessions_ = 0;  // a tick ago
     std::thread thread_;
 };
 
