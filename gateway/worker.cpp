@@ -1,8 +1,11 @@
 #include "gateway/worker.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include <algorithm>
 
 #include "gateway/listening.h"
 #include "gateway/log.h"
@@ -14,9 +17,10 @@ namespace {
 
 namespace reply = protocol::reply;
 
-// Only if not even the reserve can be used: somebody else is faster.
-constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
+// Until accept() is tried again: not even the reserve could be used, or the kernel lacks something else.
+constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPressureTick{1};
+constexpr std::size_t kCrowd = 500;  // sessions of a worker: their memory is worth the look through all of it
 
 // A peer that vanished without a word is found within two minutes, not only when its time for a command is
 // over. Sessions inherit it from the listening socket.
@@ -111,10 +115,12 @@ awaitable<void> Worker::accept(tcp::acceptor& acceptor, const Entrance& entrance
         auto [error, socket] = co_await acceptor.async_accept(no_throw);
         if (error == asio::error::operation_aborted) break;
         if (error == asio::error::connection_aborted) continue;  // the client was gone before we took it
-        note_shortage(static_cast<bool>(error));
-        if (error && could_turn_away(acceptor)) continue;
+        const bool is_short = is_without_descriptors(error.value());
+        note_shortage(is_short);
+        if (is_short && could_turn_away(acceptor)) continue;
         if (error) {
-            pause.expires_after(kPauseWithoutDescriptors);
+            if (!is_short) log_error(LogLine("accept").add("why", error.message()));
+            pause.expires_after(kPause);
             co_await pause.async_wait(no_throw);
             continue;
         }
@@ -145,6 +151,16 @@ void Worker::note_shortage(bool is_short) {
     }
 }
 
+// malloc keeps what a crowd has taken; once most of it has gone, the system gets it back.
+void Worker::give_memory_back() {
+    const std::size_t sessions = session_count_;
+    const bool is_leaving = sessions < std::exchange(last_sessions_, sessions);
+    most_sessions_ = std::max(most_sessions_, sessions);
+    if (is_leaving || most_sessions_ < kCrowd || sessions > most_sessions_ / 4) return;
+    most_sessions_ = sessions;
+    ::malloc_trim(0);
+}
+
 // Also those who wait already get less time when sessions run short, and more when they are plenty again.
 awaitable<void> Worker::watch_pressure() {
     asio::steady_timer tick(context_);
@@ -153,6 +169,7 @@ awaitable<void> Worker::watch_pressure() {
         tick.expires_after(kPressureTick);
         auto [error] = co_await tick.async_wait(no_throw);
         if (error) break;
+        give_memory_back();
         const auto& limits = environment_->settings.limits;
         const auto sessions = admission_.sessions();
         const auto idle_time = policy::idle_time(limits, sessions);
