@@ -156,6 +156,7 @@ class Auth(AttackCase):
         signed = self.key.sign(message(SIGNED), "signed.example", "r")
         for place in (b"From: " + BANK.encode() + b"\r\n" + signed, signed.replace(b"\r\nTo:", b"\r\nFrom: " + BANK.encode() + b"\r\nTo:")):
             self.refused(place, "550 5.6.0", reverse_path="x@plain.example")
+        self.doubted(b"Subject: Pay this\r\n" + signed)  # what a reader shows in place of the signed one
 
     def test_72_repeated_tags(self):
         for more in (" d=signed.example;", " d=bank.example;", " s=r;", " v=1;", " i=@signed.example; i=@bank.example;"):
