@@ -205,7 +205,7 @@ awaitable<void> Session::judge(const protocol::JudgeHelo& question) {
     foresee_helo(environment_, client);
     probe_downstream(environment_);
     co_await environment_->relay.wait_for_capabilities();
-    dialogue_.use(dialogue_settings(*environment_));
+    dialogue_.use(dialogue_settings(*environment_, client_));
     dialogue_.answer(reply::kOk);
 }
 
