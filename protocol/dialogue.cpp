@@ -20,6 +20,11 @@ struct FlawRow {
     bool closes;  // what follows may be meant for a server that saw another end
 };
 
+// Whether more may have been sent behind it already (RFC 2920 section 3.1, RFC 3030 section 2).
+bool may_be_followed(Verb verb) {
+    return verb == Verb::mail || verb == Verb::rcpt || verb == Verb::rset || verb == Verb::bdat;
+}
+
 constexpr FlawRow kFlaws[] = {
     {&MailFlaws::bare_lf, reply::kBareLineEnding, true}, {&MailFlaws::bare_cr, reply::kBareLineEnding, true},
     {&MailFlaws::nul, reply::kNulInMessage, true},       {&MailFlaws::too_large, reply::kTooLarge, false},
@@ -64,7 +69,10 @@ Action Dialogue::flush_or(Action action) {
 
 Action Dialogue::greet() {
     state_ = State::commands;
-    if (session_refusal_) {
+    if (spoke_before_greeting_) ++unauthorized_pipelining_;
+    if (!session_refusal_ && spoke_before_greeting_ && settings_.refuses_unauthorized_pipelining) {
+        close_with(reply::kSpokeTooSoon, "spoke before the greeting");
+    } else if (session_refusal_) {
         append_wire(output_, *session_refusal_);
         is_refused_ = true;
         if (!session_refusal_->is_permanent()) close("session refused");
@@ -131,12 +139,28 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
     verb_ = Verb::unknown;
     if (length > kMaxCommandLine) return say(reply::kLineTooLong);
     line.remove_suffix(1);
-    return obey(parse_command(line));
+    const auto command = parse_command(line);
+    const bool is_too_soon = note_pipelining(may_be_followed(command.verb));
+    if (is_too_soon && settings_.refuses_unauthorized_pipelining && command.verb != Verb::quit) {
+        close_with(reply::kNotYourTurn, "unauthorised pipelining");
+        return {};
+    }
+    return obey(command);
+}
+
+// Called where a client has to wait for a reply, unless it said EHLO and `may_go_on`.
+bool Dialogue::note_pipelining(bool may_go_on) {
+    if ((is_extended_ && may_go_on) || input_.unread().empty()) return false;
+    ++unauthorized_pipelining_;
+    return true;
 }
 
 Dialogue::Step Dialogue::read_content() {
     if (!output_.empty()) return flush_or(Receive{});  // the 354 waits for nothing
-    if (decoder_.has_ended()) return end_content();
+    if (decoder_.has_ended()) {
+        note_pipelining(true);
+        return end_content();
+    }
     auto unread = input_.unread();
     if (unread.empty()) return Receive{};
     const auto piece = decoder_.next(unread);
@@ -164,10 +188,8 @@ Dialogue::Step Dialogue::refuse_content(const MailFlaws& flaws, std::size_t size
 }
 
 ContentRules Dialogue::content_rules() const {
-    ContentRules rules;
-    rules.size_limit = settings_.message_size;
-    rules.line_limit = settings_.line_length;
-    return rules;
+    return {settings_.message_size, settings_.line_length, settings_.bare_newlines,
+            body_ == BodyKind::binary};
 }
 
 void Dialogue::close(std::string_view why) {
@@ -206,6 +228,7 @@ std::span<char> Dialogue::input_buffer() {
 }
 
 void Dialogue::received(std::size_t octets) {
+    if (state_ == State::greeting && octets > 0) spoke_before_greeting_ = true;
     input_.end += std::min(octets, input_.capacity - input_.end);
     input_.was_filled = input_.end == input_.capacity;
 }
@@ -217,6 +240,7 @@ void Dialogue::tls_begun() {
     is_tls_ = true;
     helo_.clear();
     is_extended_ = false;
+    mails_ = 0;
     input_.begin = input_.end = input_.scanned = 0;
 }
 

@@ -27,10 +27,18 @@ struct DialogueSettings {
     std::size_t line_length = 8192;       // of the content, without CRLF
     std::size_t errors = 10;              // since the last delivered message; more end the session
     std::size_t commands = 1000;          // between two delivered messages; more end the session
+    std::size_t transactions = 1000;      // MAIL commands of a session; more end it
     bool offers_tls = false;
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
     bool offers_chunking = true;
+    bool offers_binarymime = false;  // only together with 8BITMIME and CHUNKING (RFC 3030 section 3)
+    bool offers_dsn = false;
+    bool offers_requiretls = false;  // inside TLS only
+    BareNewlines bare_newlines = BareNewlines::refused;
+    // Close where a client sends on without the reply that it must wait for (RFC 2920 section 3.1). They are
+    // counted all the same.
+    bool refuses_unauthorized_pipelining = false;
 };
 
 // What is to be done. Views are valid until the next call of the Dialogue.
@@ -90,7 +98,8 @@ class Dialogue {
     Action next();
     void answer(const Reply& reply);
 
-    // Where to read to, never empty after Receive; and how much has been read.
+    // Where to read to, never empty after Receive; and how much has been read. What is read before the first
+    // next() came before the greeting.
     std::span<char> input_buffer();
     void received(std::size_t octets);
 
@@ -120,6 +129,10 @@ class Dialogue {
     // addresses.
     std::size_t refused_recipients() const { return refused_recipients_; }
     std::size_t commands() const { return commands_; }
+    bool spoke_before_greeting() const { return spoke_before_greeting_; }
+    // How often octets of the client were there although it had to wait for a reply or the greeting. It
+    // depends on how they came over the network: proof if it is not 0, and none if it is.
+    std::size_t unauthorized_pipelining() const { return unauthorized_pipelining_; }
 
   private:
     enum class State { greeting, commands, judging, content, chunk, beginning_tls, closing };
@@ -142,6 +155,7 @@ class Dialogue {
     Step refuse_content(const MailFlaws& flaws, std::size_t size);
     bool content_flows() const { return state_ == State::content || state_ == State::chunk; }
     ContentRules content_rules() const;
+    bool note_pipelining(bool may_go_on);
     Step wait_for_line_end(std::string_view bytes);
     Step take_line(std::string_view line);
     void close(std::string_view why);
@@ -152,6 +166,7 @@ class Dialogue {
     Step obey(const Command& command);
     Step obey_without_argument(const Command& command);
     Step hello(const Command& command);
+    Extensions extensions() const;
     Step mail(std::string_view argument);
     Step rcpt(std::string_view argument);
     Step refuse_guesses();
@@ -190,11 +205,14 @@ class Dialogue {
     bool in_transaction_ = false;
     bool forget_is_due_ = false;
     bool uses_smtputf8_ = false;
+    BodyKind body_ = BodyKind::seven_bit;
+    bool spoke_before_greeting_ = false;
+    std::size_t unauthorized_pipelining_ = 0;
     std::size_t recipients_ = 0;
-    std::size_t errors_ = 0, commands_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
+    std::size_t errors_ = 0, commands_ = 0, mails_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
     Verb verb_ = Verb::unknown;  // of the command that is being answered
-    std::size_t skipped_ = 0;  // octets of an overlong command line
-    bool skips_bdat_ = false;  // which is one of BDAT
+    std::size_t skipped_ = 0;    // octets of an overlong command line
+    bool skips_bdat_ = false;    // which is one of BDAT
     DataDecoder decoder_{{}};
     ChunkDecoder chunks_{{}};
     Chunk chunk_;                         // the latest

@@ -69,7 +69,8 @@ Dialogue::Step Dialogue::read_chunk() {
 Dialogue::Step Dialogue::end_chunk() {
     if (chunk_refusal_) return end_refused_chunk(*chunk_refusal_);
     const auto tail = chunk_.is_last ? chunks_.end_of_content() : std::string_view();
-    if (!tail.empty()) return Content{tail};
+    if (!tail.empty()) return Content{tail};  // and here again
+    note_pipelining(true);
     if (chunks_.flaws().any()) {
         last_chunk_failed_ = true;
         return refuse_content(chunks_.flaws(), chunks_.size());
@@ -84,6 +85,7 @@ Dialogue::Step Dialogue::end_chunk() {
 // that a pipelining client had sent behind it are refused, but are no errors.
 Dialogue::Step Dialogue::end_refused_chunk(const Reply& reply) {
     state_ = State::commands;
+    note_pipelining(true);
     const bool was_sent_in_good_faith = last_chunk_failed_ && !in_transaction_;
     const bool is_too_large = in_transaction_ && reply == Reply(reply::kTooLarge);
     last_chunk_failed_ = true;

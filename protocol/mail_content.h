@@ -23,11 +23,11 @@ struct MailFlaws {
 enum class BareNewlines { refused, normalized };
 
 struct ContentRules {
-    std::size_t size_limit = 0;  // octets, as they go on
+    std::size_t size_limit = 0;     // octets, as they go on
+    std::size_t line_limit = 8192;  // octets of a line without its CRLF
     BareNewlines bare_newlines = BareNewlines::refused;
     // BODY=BINARYMIME: only the header block is held to lines; it is never normalised (RFC 3030 section 3).
     bool is_binary = false;
-    std::size_t line_limit = 8192;  // octets of a line without its CRLF
 };
 
 // Bare LF becomes CR LF, bare CR becomes a space (specs/smtp.md M-21).
