@@ -31,6 +31,7 @@ class ScriptWriter {
         settings.line_length = in_.next(2) ? 8192 : 100;
         settings.refused_recipients = 1 + in_.next(6);
         settings.transactions = 2 + in_.next(8);
+        settings.requires_tls = in_.now_and_then(6);
         if (in_.now_and_then(3)) settings.bare_newlines = protocol::BareNewlines::normalized;
         settings.recipients = 1 + in_.next(3);
         settings.errors = 2 + in_.next(6);
@@ -91,7 +92,11 @@ class ScriptWriter {
         if (!is_bdat) last_chunk_failed_ = false;
         return true;
     }
-    bool refused() { return is_refused_ ? say("503 5.5.1"), true : false; }
+    bool refused(bool may_come_in_the_clear = false) {
+        if (is_refused_) return say("503 5.5.1"), true;
+        if (!settings_.requires_tls || is_tls_ || may_come_in_the_clear) return false;
+        return say("530 5.7.0"), true;
+    }
 
     void say(const std::string& status) {
         if (status[0] == '5' && ++errors_ > settings_.errors) return close_with("421 4.7.0");
@@ -146,7 +151,7 @@ class ScriptWriter {
         const bool is_ehlo = !in_.now_and_then(4);
         const auto& row = in_.pick(kHelloRows);
         const std::string verb = is_ehlo ? "EHLO" : "HELO";
-        if (!command(verb + ' ' + row.argument) || refused()) return;
+        if (!command(verb + ' ' + row.argument) || refused(true)) return;
         if (!row.refusal.empty()) return say(row.refusal);
         const auto asked = ask("helo", verb + ' ' + row.about);
         if (!asked.is_yes) return say(asked.status.substr(0, 3));
@@ -332,7 +337,7 @@ class ScriptWriter {
         after_command();
     }
     void starttls() {
-        if (!command("STARTTLS") || refused()) return;
+        if (!command("STARTTLS") || refused(true)) return;
         if (is_tls_) return say("503 5.5.1");
         if (!settings_.offers_tls) return say("454 4.7.0");
         if (!is_extended_) return say("503 5.5.1");
@@ -356,7 +361,9 @@ class ScriptWriter {
         if (choice < std::size(kPlainRows)) {
             const auto& row = kPlainRows[choice];
             if (!command(row.argument)) return;
-            if (row.argument.starts_with("QUIT") || !refused()) say(row.refusal);
+            const bool is_noop = row.argument.starts_with("NOOP ") || row.argument == "NOOP" ||
+                                 row.argument.starts_with("noop");
+            if (row.argument.starts_with("QUIT") || !refused(is_noop)) say(row.refusal);
         } else if (choice < std::size(kPlainRows) + 5) {
             if (!command("RSET") || refused()) return;
             forget();
@@ -365,7 +372,7 @@ class ScriptWriter {
         } else if (choice == std::size(kPlainRows) + 5) {
             if (command("QUIT")) close_with("221 2.0.0");
         } else {
-            if (command("GET / HTTP/1.1") && !refused()) close_with("421 4.7.0");
+            if (command("GET / HTTP/1.1") && !refused(true)) close_with("421 4.7.0");
         }
     }
 
