@@ -33,11 +33,12 @@ class Connection {
         for (int messages = 0; messages < 4 && client_.is_usable() && !in_.is_empty(); ++messages) {
             if (!deliver() || !client_.is_usable()) return;
             client_.reset();
-            require(!client_.is_usable() || is_done(run(), 250));
+            require(is_done(run(), 250) || server_.is_closed);  // it may have had enough
         }
         if (!client_.is_usable()) return;
         client_.quit();
-        require(is_done(run(), 221) && server_.is_closed);
+        const auto bye = run();
+        require(server_.is_closed && (is_done(bye, 221) || is_done(bye, 421)));
     }
 
   private:
@@ -153,9 +154,9 @@ class Connection {
 
     bool deliver_chunk(const std::string& content) {
         if (content.size() > 30000) return false;
+        const auto before = server_.messages.size();  // an empty chunk ends with its command
         client_.last_chunk(content.size());
         if (!is_done(run(), 354)) return false;
-        const auto before = server_.messages.size();
         client_.end_of_content();
         write(content);
         return check_arrival(content, before);

@@ -79,28 +79,54 @@ inline std::string cleaned(std::string_view octets) {
 }
 
 struct ReadContent {
-    std::string octets;  // without stuffed dots
+    std::string octets;  // without stuffed dots, as they go on
     protocol::MailFlaws flaws;
 };
 
-// The flaws of content whose dots are unstuffed. Unless it is whole, a CR at its end may still get its LF.
-inline ReadContent judged(std::string octets, const protocol::ContentRules& rules, bool is_whole = true) {
-    ReadContent read;
+// Bare LF becomes CR LF, bare CR a space (specs/smtp.md M-21). A CR at the end waits for its LF unless it is
+// whole.
+inline std::string normalized(std::string_view octets, bool is_whole) {
+    std::string text;
     for (std::size_t i = 0; i < octets.size(); ++i) {
+        if (octets.substr(i, 2) == "\r\n") {
+            text += "\r\n";
+            ++i;
+        } else if (octets[i] == '\n') {
+            text += "\r\n";
+        } else if (octets[i] != '\r') {
+            text += octets[i];
+        } else if (i + 1 < octets.size() || is_whole) {
+            text += ' ';
+        }
+    }
+    return text;
+}
+
+// The part that is held to lines: of a binary message its header and the empty line (RFC 3030 section 3).
+inline std::string_view lines_of(std::string_view octets, const protocol::ContentRules& rules) {
+    if (!rules.is_binary) return octets;
+    if (octets.starts_with("\r\n")) return octets.substr(0, 2);
+    const auto end = octets.find("\r\n\r\n");
+    return end == std::string_view::npos ? octets : octets.substr(0, end + 4);
+}
+
+// The flaws of content whose dots are unstuffed. Unless it is whole, a CR at its end may still get its LF.
+inline ReadContent judged(const std::string& octets, const protocol::ContentRules& rules,
+                          bool is_whole = true) {
+    const bool is_normalized = rules.bare_newlines == protocol::BareNewlines::normalized && !rules.is_binary;
+    ReadContent read{is_normalized ? normalized(octets, is_whole) : octets, {}};
+    const auto lines = lines_of(octets, rules);
+    std::size_t length = 0;  // with its CR; at the very end, where none is needed, one more octet is forgiven
+    for (std::size_t i = 0; i < lines.size(); ++i) {
         const bool is_open = i + 1 == octets.size() && !is_whole;
-        if (octets[i] == '\r' && octets.substr(i, 2) != "\r\n" && !is_open) read.flaws.bare_cr = true;
-        if (octets[i] == '\n' && (i == 0 || octets[i - 1] != '\r')) read.flaws.bare_lf = true;
-        if (octets[i] == '\0') read.flaws.nul = true;
+        const bool is_pair = lines[i] == '\n' && i > 0 && lines[i - 1] == '\r';
+        if (lines[i] == '\r' && lines.substr(i, 2) != "\r\n" && !is_open) read.flaws.bare_cr = !is_normalized;
+        if (lines[i] == '\n' && !is_pair) read.flaws.bare_lf = !is_normalized;
+        if (lines[i] == '\0') read.flaws.nul = true;
+        length = lines[i] == '\n' ? 0 : length + 1;
+        if (length > rules.line_limit + 1) read.flaws.long_line = true;
     }
-    for (std::size_t at = 0; at < octets.size();) {
-        const auto end = octets.find("\r\n", at);
-        const bool has_end = end != std::string::npos;
-        const auto length = has_end ? end - at : octets.size() - at - 1;  // of the last one, one is forgiven
-        if (length > rules.line_limit) read.flaws.long_line = true;
-        at = has_end ? end + 2 : octets.size();
-    }
-    read.flaws.too_large = octets.size() > rules.size_limit;
-    read.octets = std::move(octets);
+    read.flaws.too_large = read.octets.size() > rules.size_limit;
     return read;
 }
 
