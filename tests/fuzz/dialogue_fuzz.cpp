@@ -1,5 +1,6 @@
-// A session says and does the same however its octets are split; it delivers nothing that is not clean; it
-// gives at most one reply a line; it forgets each transaction once.
+// A session says and does the same however its octets are split; it delivers nothing that is not clean, by
+// DATA or by BDAT, but the body of a binary message; it gives at most one reply a line; it forgets each
+// transaction once.
 #include <cstdint>
 
 #include "tests/protocol/dialogue_session.h"
@@ -18,6 +19,11 @@ DialogueSettings settings(std::uint8_t choice) {
     settings.requires_tls = (choice & 65) == 65;
     settings.offers_8bitmime = choice & 2;
     settings.offers_smtputf8 = choice & 4;
+    settings.offers_binarymime = settings.offers_dsn = settings.offers_requiretls = choice & 8;
+    settings.bare_newlines = choice & 16 ? BareNewlines::normalized : BareNewlines::refused;
+    settings.refuses_unauthorized_pipelining = choice & 32;
+    settings.offers_chunking = !(choice & 64);
+    settings.transactions = 8;
     return settings;
 }
 
@@ -28,14 +34,23 @@ Reply judge(const Question& question) {
     return say_yes(question);
 }
 
+// What of the message has to consist of lines.
+std::string_view lines_of(std::string_view message, BodyKind body) {
+    if (body != BodyKind::binary) return message;
+    if (message.starts_with("\r\n")) return message.substr(0, 2);
+    const auto end = message.find("\r\n\r\n");
+    return end == std::string_view::npos ? message : message.substr(0, end + 4);
+}
+
 void check_messages(const DialogueSession& session) {
-    for (const auto& message : session.messages) {
-        if (message.size() > 200) __builtin_trap();
-        for (std::size_t i = 0; i < message.size(); ++i) {
-            const bool lf_follows = i + 1 < message.size() && message[i + 1] == '\n';
-            if (message[i] == '\0' || (message[i] == '\r') != lf_follows) __builtin_trap();
+    for (std::size_t n = 0; n < session.messages.size(); ++n) {
+        if (session.messages[n].size() > 200) __builtin_trap();
+        const auto lines = lines_of(session.messages[n], session.bodies[n]);
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const bool lf_follows = i + 1 < lines.size() && lines[i + 1] == '\n';
+            if (lines[i] == '\0' || (lines[i] == '\r') != lf_follows) __builtin_trap();
         }
-        if (message.starts_with('\n')) __builtin_trap();
+        if (lines.starts_with('\n')) __builtin_trap();
     }
 }
 
@@ -77,7 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check_messages(*session);
         check_output(*session, input);
     }
-    if (choice & 1) return 0;  // whether octets stand behind STARTTLS in the clear depends on the split
+    // Whether octets stand behind STARTTLS in the clear, or behind another command, depends on the split.
+    if (choice & 1 || choice & 32) return 0;
     if (whole.output != split.output || whole.events != split.events) __builtin_trap();
     if (whole.messages != split.messages || whole.is_closed != split.is_closed) __builtin_trap();
     return 0;

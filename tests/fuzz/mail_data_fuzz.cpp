@@ -1,5 +1,5 @@
-// Encoding and decoding are inverse, neither depends on how the octets are split, and the only end is
-// CRLF.CRLF.
+// Encoding and decoding are inverse, neither depends on how the octets are split, the only end is CRLF.CRLF,
+// and normalised content is clean whatever came.
 #include "protocol/mail_data.h"
 
 #include <cstdint>
@@ -17,8 +17,12 @@ struct Decoded {
     bool has_ended = false;
 };
 
-Decoded decoded(std::string_view wire, std::size_t portion) {
-    DataDecoder decoder({2000});
+Decoded decoded(std::string_view wire, std::size_t portion,
+                BareNewlines bare_newlines = BareNewlines::refused) {
+    ContentRules rules;
+    rules.size_limit = 2000;
+    rules.bare_newlines = bare_newlines;
+    DataDecoder decoder(rules);
     Decoded out;
     while (out.taken < wire.size() && !decoder.has_ended()) {
         const std::string chunk(wire.substr(out.taken, portion));
@@ -73,6 +77,21 @@ void check_decoding(std::string_view wire, std::size_t portion) {
     if (!is_clean(whole.content)) __builtin_trap();
 }
 
+// The end is where it is for who refuses, and the octets are the same in any split.
+void check_normalizing(std::string_view wire, std::size_t portion) {
+    const auto whole = decoded(wire, wire.size(), BareNewlines::normalized);
+    const auto split = decoded(wire, portion, BareNewlines::normalized);
+    const auto refusing = decoded(wire, wire.size());
+    if (whole.has_ended != split.has_ended || whole.taken != split.taken) __builtin_trap();
+    if (whole.has_ended != refusing.has_ended || whole.taken != refusing.taken) __builtin_trap();
+    if (whole.has_ended && (whole.flaws != split.flaws || whole.size != split.size)) __builtin_trap();
+    if (whole.flaws.bare_cr || whole.flaws.bare_lf) __builtin_trap();
+    if (!whole.has_ended || whole.flaws.any()) return;
+    if (whole.content != split.content || whole.content.size() != whole.size) __builtin_trap();
+    if (!is_clean(whole.content)) __builtin_trap();
+    if (!refusing.flaws.any() && refusing.content != whole.content) __builtin_trap();
+}
+
 void check_encoding(std::string_view content, std::size_t portion) {
     const auto wire = stuffed(content, portion);
     if (wire != stuffed(content, content.size() + 1)) __builtin_trap();
@@ -90,6 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
     const std::size_t portion = 1 + data[0] % 16;
     check_decoding(bytes, portion);
+    check_normalizing(bytes, portion);
     if (is_clean(bytes)) check_encoding(bytes, portion);
     return 0;
 }

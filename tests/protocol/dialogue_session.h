@@ -70,6 +70,7 @@ class DialogueSession {
     std::string output;
     std::vector<std::string> events;
     std::vector<std::string> messages;  // content that could have been delivered
+    std::vector<BodyKind> bodies;       // of these
     std::size_t judgements = 0;
     std::size_t largest_send = 0;
     bool is_closed = false;
@@ -92,6 +93,7 @@ class DialogueSession {
     void take(const JudgeHelo& helo) { ask({"helo", (helo.is_extended ? "EHLO " : "HELO ") + helo.name}); }
     void take(const JudgeMail& mail) {
         content_.clear();
+        body_ = mail.parameters.body;
         ask({"mail", mail.reverse_path.text()});
     }
     void take(const JudgeRecipient& recipient) { ask({"recipient", recipient.recipient.path.text()}); }
@@ -103,6 +105,7 @@ class DialogueSession {
         if (message.size != content_.size())
             throw std::logic_error("size of the message is not that of its content");
         messages.push_back(content_);
+        bodies.push_back(body_);
         ask({"message", content_});
     }
     void take(const Refused& refused) { events.push_back("refused " + refused.reply.text()); }
@@ -123,6 +126,7 @@ class DialogueSession {
 
     Judge judge_;
     std::string content_;
+    BodyKind body_ = BodyKind::seven_bit;
 };
 
 }  // namespace gatepost::protocol
