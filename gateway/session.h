@@ -57,7 +57,7 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
-    std::uint16_t client_port_ = 0;
+    protocol::ClientFacts peer_;  // both ends of the connection
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;
