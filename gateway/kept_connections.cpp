@@ -4,8 +4,6 @@ namespace gatepost::gateway {
 namespace {
 
 constexpr std::size_t kMaxKept = 32;
-constexpr std::chrono::seconds kMaxIdle{60};  // servers close idle connections after 5 minutes or so
-constexpr std::chrono::seconds kSweepPause{5};
 
 bool is_of_use(DownstreamConnection& connection) {
     return connection.dialogue.is_usable() && connection.dialogue.is_at_rest() &&
@@ -48,7 +46,7 @@ void KeptConnections::retire() {
 
 void KeptConnections::arm() {
     is_armed_ = true;
-    timer_.expires_after(kSweepPause);
+    timer_.expires_after(times_.sweep);
     timer_.async_wait([this, presence = std::weak_ptr<bool>(presence_)](ErrorCode error) {
         if (error || presence.expired()) return;
         is_armed_ = false;
@@ -59,7 +57,7 @@ void KeptConnections::arm() {
 void KeptConnections::sweep() {
     std::deque<std::unique_ptr<DownstreamConnection>> kept;
     for (auto& connection : kept_) {
-        const bool is_fresh = Clock::now() - connection->idle_since < kMaxIdle;
+        const bool is_fresh = Clock::now() - connection->idle_since < times_.idle;
         if (is_fresh && is_of_use(*connection)) {
             kept.push_back(std::move(connection));
         } else {

@@ -11,7 +11,13 @@ namespace gatepost::gateway {
 
 class KeptConnections {
   public:
-    explicit KeptConnections(asio::io_context& context) : context_(context), timer_(context) {}
+    struct Times {
+        std::chrono::milliseconds idle{60'000};  // servers close idle connections after 5 minutes or so
+        std::chrono::milliseconds sweep{5'000};  // between two looks at all of them
+    };
+    explicit KeptConnections(asio::io_context& context) : KeptConnections(context, Times()) {}
+    KeptConnections(asio::io_context& context, Times times)
+        : context_(context), times_(times), timer_(context) {}
     KeptConnections(const KeptConnections&) = delete;
 
     // The one used last that is alive, or null. What has come unasked for makes a connection useless: it
@@ -28,6 +34,7 @@ class KeptConnections {
     void sweep();
 
     asio::io_context& context_;
+    Times times_;
     asio::steady_timer timer_;
     std::deque<std::unique_ptr<DownstreamConnection>> kept_;  // the last used at the back
     bool is_armed_ = false, is_retired_ = false;

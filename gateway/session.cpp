@@ -2,6 +2,7 @@
 
 #include "gateway/foresight.h"
 #include "gateway/log.h"
+#include "gateway/peer.h"
 #include "gateway/probe.h"
 #include "protocol/trace.h"
 
@@ -62,12 +63,6 @@ std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
     return joined(words);
 }
 
-std::uint16_t port_of(const tcp::socket& socket) {
-    ErrorCode gone;
-    const auto endpoint = socket.remote_endpoint(gone);
-    return gone ? std::uint16_t{0} : endpoint.port();
-}
-
 std::string domain_text(const std::optional<protocol::Domain>& domain) {
     return domain ? domain->text() : "";
 }
@@ -79,7 +74,7 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
     : environment_(std::move(environment)),
       settings_(environment_->settings),
       client_(client),
-      client_port_(port_of(socket)),
+      peer_(facts_of(socket)),
       transport_(std::move(socket)),
       dialogue_(dialogue_settings(*environment_, client)),
       admission_(admission),
@@ -87,7 +82,7 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
 
 void Session::came_through(const protocol::IpAddress& proxy, std::optional<std::uint16_t> client_port) {
     proxy_ = proxy;
-    client_port_ = client_port.value_or(client_port_);
+    peer_.port = client_port.value_or(peer_.port);
 }
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
@@ -238,9 +233,8 @@ void Session::judge(const protocol::JudgeMail& question) {
 }
 
 protocol::ClientFacts Session::client_facts(const std::string& id) const {
-    protocol::ClientFacts facts;
+    protocol::ClientFacts facts = peer_;
     facts.address = client_;
-    facts.port = client_port_;
     facts.helo = dialogue_.helo();
     facts.is_extended = dialogue_.is_extended();
     facts.id = id;

@@ -61,7 +61,7 @@ class Session {
     const config::Settings& settings_;
     protocol::IpAddress client_;
     std::optional<protocol::IpAddress> proxy_;
-    std::uint16_t client_port_ = 0;
+    protocol::ClientFacts peer_;  // both ends of the connection
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;

@@ -9,6 +9,7 @@
 
 #include "gateway/listening.h"
 #include "gateway/log.h"
+#include "gateway/peer.h"
 #include "gateway/probe.h"
 #include "gateway/session.h"
 
@@ -40,15 +41,6 @@ tcp protocol_of(int socket) {
     socklen_t size = sizeof domain;
     ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     return domain == AF_INET ? tcp::v4() : tcp::v6();
-}
-
-protocol::IpAddress ip_of(const tcp::endpoint& endpoint) {
-    if (endpoint.address().is_v4()) {
-        const auto bytes = endpoint.address().to_v4().to_bytes();
-        return protocol::IpAddress::from_bytes(bytes).value_or(protocol::IpAddress());
-    }
-    const auto bytes = endpoint.address().to_v6().to_bytes();  // as text it may have a zone, "fe80::1%eth0"
-    return protocol::IpAddress::from_bytes(bytes).value_or(protocol::IpAddress());
 }
 
 void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {

@@ -367,8 +367,8 @@ const BadRow kBadFiles[] = {
      "lmtp+unix:///path or maildir:///path\n",
      "no scheme"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://h:24\"], announce_client: always, probe: 5}\n",
-     "2:56: error: announce_client must be one of auto, xclient, xforward, none, not 'always'\n"
-     "2:71: error: probe must be a duration such as 250ms, 30s, 5m or 1h, not '5'\n",
+     "2:57: error: announce_client must be one of auto, xclient, xforward, none\n"
+     "2:72: error: probe must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d\n",
      "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
      "2:53: error: tls: dane is not supported by this version; use verify\n"

@@ -267,7 +267,7 @@ class Announced(ExtensionCase):
         return dict(word.split("=", 1) for word in line.split(" ")[1:])
 
     def test_xclient_makes_the_session_the_clients(self):
-        stub = self.open(Stub(["PIPELINING", "XCLIENT NAME ADDR PORT PROTO HELO", "XFORWARD ADDR"]))
+        stub = self.open(Stub(["PIPELINING", "XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT", "XFORWARD ADDR"]))
         gateway = self.gateway(stub.url)
         for hello in ("one.example", "x ADDR=192.0.2.1+="):
             self.assertEqual(self.status(gateway, hello=hello), "250 2.0.0")
@@ -277,6 +277,7 @@ class Announced(ExtensionCase):
         first, second = (self.attributes(line) for line in stub.lines("XCLIENT"))
         self.assertEqual((first["ADDR"], first["HELO"], first["PROTO"]), ("127.0.0.1", "one.example", "ESMTP"))
         self.assertEqual(first["NAME"], "client.example")
+        self.assertEqual((first["DESTADDR"], first["DESTPORT"]), ("127.0.0.1", str(gateway.port)))
         self.assertNotEqual(first["PORT"], second["PORT"])
         self.assertEqual((second["ADDR"], second["HELO"]), ("127.0.0.1", "x+20ADDR+3D192.0.2.1+2B+3D"))
 
