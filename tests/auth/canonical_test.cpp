@@ -11,12 +11,13 @@
 namespace gatepost::auth {
 namespace {
 
-using protocol::Header;
 
-std::string field(const std::string& block, Canonicalization mode) {
-    const auto header = Header::parse(block);
+// Of one field, which may hold what a Header refuses.
+std::string field(std::string_view raw, Canonicalization mode) {
+    const auto colon = raw.find(':');
+    const auto name = raw.substr(0, raw.find_last_not_of(" \t", colon - 1) + 1);
     std::string out;
-    append_canonical_field((*header)[0], mode, out);
+    append_canonical_field({name, raw.substr(colon + 1, raw.size() - 2 - colon - 1), raw}, mode, out);
     return out;
 }
 
