@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/ascii.h"
+#include "protocol/field_cursor.h"
 
 namespace gatepost::protocol {
 namespace {
@@ -26,14 +27,6 @@ bool is_dot_string(std::string_view text) {
     if (text.empty() || text.front() == '.' || text.back() == '.') return false;
     if (text.find("..") != std::string_view::npos) return false;
     return std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || is_atext(c); });
-}
-
-// U+0080 to U+009F: controls that some terminals and parsers obey.
-bool has_c1_control(std::string_view utf8) {
-    for (std::size_t i = 0; i + 1 < utf8.size(); ++i) {
-        if (utf8[i] == '\xc2' && static_cast<unsigned char>(utf8[i + 1]) < 0xa0) return true;
-    }
-    return false;
 }
 
 class PathReader {
@@ -125,8 +118,8 @@ class PathReader {
     Result<ParsedPath> finished() {
         const auto whole = text_.substr(0, at_);
         path_.has_utf8 = !std::all_of(whole.begin(), whole.end(), is_ascii);
-        if (path_.has_utf8 && (!is_utf8(whole) || has_c1_control(whole)))
-            return Problem{"malformed UTF-8 in path"};
+        // The path goes into the Received field: what some reader takes for a line end must not be in it.
+        if (path_.has_utf8 && !is_clean_text(whole)) return Problem{"malformed UTF-8 in path"};
         // A-labels may be longer than the U-labels that were sent.
         if (whole.size() > kMaxPath || path_.text().size() + 2 > kMaxPath) return Problem{"path too long"};
         return ParsedPath{std::move(path_), text_.substr(at_)};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/ascii.h"
+#include "protocol/field_cursor.h"
 
 namespace gatepost::protocol {
 namespace {
@@ -31,11 +32,7 @@ bool is_utf8_address(std::string_view text) {
     for (const char c : text) {
         if (is_ascii(c)) ascii += c;
     }
-    const bool has_c1_control = text.find('\xc2') != std::string_view::npos &&
-                                std::adjacent_find(text.begin(), text.end(), [](char a, char b) {
-                                    return a == '\xc2' && static_cast<unsigned char>(b) < 0xa0;
-                                }) != text.end();
-    return is_utf8(text) && !has_c1_control && is_xtext(ascii);
+    return is_clean_text(text) && is_xtext(ascii);
 }
 
 }  // namespace

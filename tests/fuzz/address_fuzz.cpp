@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "protocol/ascii.h"
+#include "protocol/field_cursor.h"
 
 using namespace gatepost::protocol;
 
@@ -14,7 +15,7 @@ void check(const Result<ParsedPath>& parsed, bool is_forward) {
     if (!parsed) return;
     const Path& path = parsed->path;
     const std::string text = path.text();
-    const bool is_clean = std::none_of(text.begin(), text.end(), is_control) && is_utf8(text);
+    const bool is_clean = std::none_of(text.begin(), text.end(), is_control) && is_clean_text(text);
     if (!is_clean || text.size() > 254 || path.local_part.size() > 64) __builtin_trap();
     if (path.domain && path.literal) __builtin_trap();
     const std::string canonical = '<' + text + '>';

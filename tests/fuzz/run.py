@@ -19,6 +19,7 @@ import time
 import targets
 
 # What libFuzzer calls the file of an input, and what happened. A slow unit is no failure.
+WELL_ENDED = (0, 72)  # by itself, or interrupted
 KINDS = {"crash": "crash", "timeout": "hang", "oom": "memory", "leak": "leak"}
 
 
@@ -107,7 +108,7 @@ def report(runs, began):
     for run in runs:
         n = run.numbers()
         total_runs, total_cpu = total_runs + n["runs"], total_cpu + n["cpu"]
-        state = "" if run.status in (None, 0) else "  ended with %d" % run.status
+        state = "" if run.status in (None, *WELL_ENDED) else "  ended with %d" % run.status
         print("%-24s %12d %9.0f %7d %8d %7d %8s %8.1f%s" % (run.name, n["runs"], n["runs"] / spent, n["edges"],
                                                           n["features"], n["inputs"], n["octets"], n["cpu"], state))
     print("%-24s %12d %9.0f %42.1f" % ("all", total_runs, total_runs / spent, total_cpu), flush=True)
@@ -116,7 +117,7 @@ def report(runs, began):
 def progress(runs, began, seconds):
     spent = time.monotonic() - began
     numbers = [run.numbers() for run in runs]
-    ended = [run.name for run in runs if run.status not in (None, 0)]
+    ended = [run.name for run in runs if run.status not in (None, *WELL_ENDED)]
     print("%5d of %d s: %d runs, %.0f CPU s, %d edges, %d inputs%s" % (
         spent, seconds, sum(n["runs"] for n in numbers), sum(n["cpu"] for n in numbers),
         sum(n["edges"] for n in numbers), sum(n["inputs"] for n in numbers),
@@ -159,7 +160,13 @@ def add_totals(build, runs):
     return sum(t["runs"] for t in totals.values()), sum(t["cpu"] for t in totals.values())
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)  # in the background a shell has them ignored
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
     parser.add_argument("--seconds", type=int, default=60)
@@ -186,7 +193,7 @@ def main():
         for kind, file in found:
             print("%s: %s\n  again: %s %s" % (run.name, kind, targets.program(build, run.name), file))
             status = 1
-        if not found and run.status not in (0, 70):  # 70: a hang that did not come again
+        if not found and run.status not in (*WELL_ENDED, 70):  # 70: a hang that did not come again
             print("%s: ended with %s, see %s" % (run.name, run.status, run.log))
             status = status or 2
     print("nothing failed" if status == 0 else "FAILED", flush=True)

@@ -87,6 +87,8 @@ TEST(Path, RefusesAllElse) {
         {"<a\tb@d>", "tab"},
         {"<\"a\x7f\"@d>", "DEL"},
         {"<a\xc2\x85@d>", "C1 control"},
+        {"<a\xe2\x80\xa8@d>", "U+2028, a line end to some"},
+        {"<a\xe2\x80\xa9@d>", "U+2029, a line end to some"},
         {"<\xff@d>", "no UTF-8"},
         {"<a\xc3@d>", "UTF-8 cut short"},
         {"<@a,b:u@d>", "route without @"},

@@ -50,6 +50,7 @@ TEST(DeliveryParameters, TakeAnOriginalRecipientOfAnyType) {
                                  "utf-8;\xc3\xbc+0A", "utf-8;\xed\xa0\x80", "\xc3\xbc;a@b"})
         EXPECT_FALSE(is_orcpt(bad, Utf8::allowed)) << bad;
     EXPECT_FALSE(is_orcpt("utf-8;b\xc3\xbc@example.org", Utf8::refused));
+    EXPECT_FALSE(is_orcpt("utf-8;b\xe2\x80\xa8@example.org", Utf8::allowed));  // a line end to some
 }
 
 DialogueSettings settings() {
