@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "config/load.h"
 #include "config/units.h"
 #include "gateway/service.h"
 #include "gateway/snapshot.h"
+#include "gateway/tls_command.h"
 #include "gateway/verify_command.h"
 
 namespace {
@@ -31,6 +33,14 @@ int run_check(const std::string& file) {
     const int status = report(result);
     if (status == EX_OK) std::printf("%s: good\n", file.c_str());
     return status;
+}
+
+// Also what would not be served is shown, so that it can be mended.
+int run_tls_show(const std::string& file, gateway::TlsShow format) {
+    const auto loaded = config::load_file(file, gateway::system_hostname());
+    for (const auto& finding : loaded.findings)
+        std::fprintf(stderr, "%s\n", config::text(finding, file).c_str());
+    return loaded.settings ? gateway::show_tls(*loaded.settings, format) : EX_CONFIG;
 }
 
 // Verifying needs no configuration; one that is named must be good.
@@ -101,6 +111,11 @@ int main(int argc, char** argv) {
         app.add_subcommand("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again");
     auto* check =
         app.add_subcommand("check", "Check the configuration and all that it names; say every problem");
+    auto* tls = app.add_subcommand("tls", "About the certificates of the configuration");
+    tls->require_subcommand(1);
+    auto* show = tls->add_subcommand("show", "Names, expiry, what is wrong, and the TLSA records to publish");
+    bool as_json = false;
+    show->add_flag("--json", as_json, "For scripts");
     auto* verify = app.add_subcommand("verify", "Judge one message from a file as the gateway would");
     gateway::VerifyRequest request;
     std::string resolver;
@@ -112,5 +127,6 @@ int main(int argc, char** argv) {
     }
     if (*serve) return run_serve(file);
     if (*check) return run_check(file);
+    if (*show) return run_tls_show(file, as_json ? gateway::TlsShow::json : gateway::TlsShow::text);
     return run_verify(std::move(request), config_option->count() > 0 ? file : "", resolver);
 }

@@ -18,6 +18,10 @@
 namespace gatepost::gateway {
 namespace {
 
+constexpr std::chrono::seconds kLookAtCertificates{3};  // a few calls of stat(2)
+constexpr std::chrono::hours kWarnAgain{24};
+constexpr int kWarnDays = 14;
+
 using Workers = std::vector<std::unique_ptr<Worker>>;
 
 // As many descriptors as the system lets us have: a client needs one, its delivery another.
@@ -66,7 +70,8 @@ class Conductor {
           file_(std::move(file)),
           listening_on_(std::move(listening_on)),
           signals_(context, SIGTERM, SIGINT, SIGHUP),
-          tick_(context) {}
+          tick_(context),
+          certificate_tick_(context) {}
 
     void start() {
         std::uint64_t microseconds = 0;
@@ -74,6 +79,8 @@ class Conductor {
             watchdog_ = std::chrono::microseconds(microseconds / 2);
         wait_for_signal();
         if (watchdog_.count() > 0) watch();
+        use_certificates();
+        watch_certificates();
         tell_ready();
     }
 
@@ -114,11 +121,60 @@ class Conductor {
                           .add("why", "the running configuration stays"));
         } else {
             warn_of_restart(result.snapshot->settings);
-            snapshot_ = result.snapshot;
-            for (const auto& worker : workers_) worker->use(snapshot_);
+            use(result.snapshot);
             log_info(line.add("file", file_).add("state", "done"));
         }
         tell_ready();
+    }
+
+    void use(std::shared_ptr<const Snapshot> next) {
+        snapshot_ = std::move(next);
+        for (const auto& worker : workers_) worker->use(snapshot_);
+        use_certificates();
+    }
+
+    void use_certificates() {
+        certificates_.loaded(snapshot_->tls ? snapshot_->tls->stamps() : FileStamps());
+        warn_of_expiry();
+    }
+
+    // An expired certificate is served all the same: most senders look at none, and STARTTLS without a good
+    // name is better than none.
+    void warn_of_expiry() {
+        next_warning_ = Clock::now() + kWarnAgain;
+        if (!snapshot_->tls) return;
+        for (const auto& [file, days] : snapshot_->tls->expiries()) {
+            if (days >= kWarnDays) continue;
+            LogLine line("certificate");
+            line.add("file", file).add("state", days < 0 ? "expired" : "expires soon");
+            line.add("days_left", std::to_string(days)).add("remedy", "renew it; gatepost tls show");
+            days < 0 ? log_error(line) : log_warning(line);
+        }
+    }
+
+    void watch_certificates() {
+        certificate_tick_.expires_after(kLookAtCertificates);
+        certificate_tick_.async_wait([this](ErrorCode error) {
+            if (error) return;
+            if (snapshot_->tls && certificates_.has_changed(stamps_of(snapshot_->settings.tls)))
+                take_new_certificates();
+            if (Clock::now() >= next_warning_) warn_of_expiry();
+            watch_certificates();
+        });
+    }
+
+    // Nothing else of the configuration: it may be half edited.
+    void take_new_certificates() {
+        const auto made = TlsServer::make(snapshot_->settings.tls, snapshot_->settings.file);
+        LogLine line("certificate");
+        if (!made) {
+            log_error(line.add("state", "refused").add("why", made.problem() + "; the old ones stay in use"));
+            return;
+        }
+        auto next = std::make_shared<Snapshot>(*snapshot_);
+        next->tls = *made;
+        use(std::move(next));
+        log_info(line.add("state", "reloaded"));
     }
 
     // Whatever goes wrong, what runs goes on.
@@ -194,7 +250,9 @@ class Conductor {
     const std::string file_;
     const std::string listening_on_;
     asio::signal_set signals_;
-    asio::steady_timer tick_;
+    asio::steady_timer tick_, certificate_tick_;
+    CertificateWatch certificates_;
+    Deadline next_warning_ = Deadline::max();
     std::chrono::microseconds watchdog_{0};
 };
 

@@ -57,7 +57,7 @@ protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std
     SSL_CTX* ctx = context.get();
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_cipher_list(ctx, kCiphers);
-    SSL_CTX_set_num_tickets(ctx, 1);
+    SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
     static constexpr unsigned char kSessionContext[] = "gatepost";
     SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
     // Nobody is there to be asked for a passphrase, least of all at a reload.
@@ -86,9 +86,12 @@ protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std
 protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(
     const std::vector<config::TlsIdentity>& identities, const std::string& config_file) {
     auto server = std::make_shared<TlsServer>();
+    server->stamps_ = stamps_of(identities);
     for (const auto& identity : identities) {
         auto context = load(identity, config_file);
         if (!context) return protocol::Problem{context.problem()};
+        server->ticket_keys_.install(context->get());
+        server->files_.push_back(identity.certificate);
         server->contexts_.push_back(std::move(*context));
         server->learn_names(server->contexts_.back().get());
     }
@@ -123,23 +126,33 @@ SSL_CTX* TlsServer::find(const std::string& name) const {
 
 // An unknown name gets the default certificate: a sender that does not check names must not fail because of
 // it.
-int TlsServer::choose(SSL* ssl, int*, void* self) {
+// No exception may pass through OpenSSL: without memory for the name it is the default one, too.
+int TlsServer::choose(SSL* ssl, int*, void* self) noexcept {
     const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!name) return SSL_TLSEXT_ERR_NOACK;
-    if (SSL_CTX* ctx = static_cast<TlsServer*>(self)->find(protocol::lowered(name)))
-        SSL_set_SSL_CTX(ssl, ctx);
+    try {
+        if (SSL_CTX* ctx = static_cast<TlsServer*>(self)->find(protocol::lowered(name)))
+            SSL_set_SSL_CTX(ssl, ctx);
+    } catch (...) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
     return SSL_TLSEXT_ERR_OK;
+}
+
+std::vector<TlsServer::Expiry> TlsServer::expiries() const {
+    std::vector<Expiry> all;
+    for (std::size_t i = 0; i < contexts_.size(); ++i) {
+        int days = 0, seconds = 0;
+        const X509* certificate = SSL_CTX_get0_certificate(contexts_[i].get());
+        if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) == 1)
+            all.push_back({files_[i], seconds < 0 ? days - 1 : days});
+    }
+    return all;
 }
 
 int TlsServer::days_left() const {
     int least = 1 << 20;
-    for (const auto& context : contexts_) {
-        int days = 0, seconds = 0;
-        const X509* certificate = SSL_CTX_get0_certificate(context.get());
-        if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) == 1) {
-            least = std::min(least, seconds < 0 ? days - 1 : days);
-        }
-    }
+    for (const auto& expiry : expiries()) least = std::min(least, expiry.days_left);
     return least;
 }
 

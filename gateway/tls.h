@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "gateway/certificate_watch.h"
+#include "gateway/ticket_keys.h"
 #include "protocol/result.h"
 
 struct ssl_ctx_st;
@@ -17,7 +19,7 @@ namespace gatepost::gateway {
 using TlsContext = std::shared_ptr<ssl_ctx_st>;
 
 // The server's side: one context for each certificate, chosen by SNI. TLS 1.2 and 1.3, the cipher suites of
-// Mozilla's "intermediate" profile, session tickets, no renegotiation.
+// Mozilla's "intermediate" profile, session tickets whose keys age, no renegotiation.
 class TlsServer {
   public:
     // Fails with what is wrong and where: unreadable, not PEM, a key that does not fit.
@@ -25,14 +27,24 @@ class TlsServer {
         const std::vector<config::TlsIdentity>& identities, const std::string& config_file);
     // What a session starts with; the handshake changes to another one when the client asks for its name.
     ssl_ctx_st& context() { return *contexts_.front(); }
+    struct Expiry {
+        std::string file;
+        int days_left;  // negative: it has expired
+    };
+    std::vector<Expiry> expiries() const;
     // Days until the first of the certificates expires; negative if one has.
     int days_left() const;
+    // Of the files, from just before they were read.
+    const FileStamps& stamps() const { return stamps_; }
 
   private:
     void learn_names(ssl_ctx_st* context);
     ssl_ctx_st* find(const std::string& name) const;
-    static int choose(ssl_st* ssl, int* alert, void* self);
+    static int choose(ssl_st* ssl, int* alert, void* self) noexcept;
 
+    TicketKeys ticket_keys_;
+    FileStamps stamps_;
+    std::vector<std::string> files_;  // one for each context
     std::vector<TlsContext> contexts_;
     std::map<std::string, ssl_ctx_st*>
         by_name_;  // lower case; "*.example.org" as it stands in the certificate

@@ -635,13 +635,30 @@ class SmtpSink:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def make_certificate(folder, name, *names):
+def make_certificate(folder, name, *names, days=30):
     """A self-made certificate for these names; its file and that of its key."""
     certificate, key = pathlib.Path(folder) / f"{name}.pem", pathlib.Path(folder) / f"{name}.key"
     names = ",".join(f"DNS:{each}" for each in (name, *names))
     subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}", "-keyout", key, "-out",
+                    "-days", str(days), "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}", "-keyout", key, "-out",
                     certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def make_expired_certificate(folder, name):
+    """A self-made certificate that was good in January 2020, and its key."""
+    folder = pathlib.Path(folder)
+    certificate, key, request = (folder / f"{name}.{ending}" for ending in ("pem", "key", "csr"))
+    (folder / "ca.txt").write_text("")
+    (folder / "ca.cnf").write_text(f"[ca]\ndefault_ca = it\n[it]\ndatabase = {folder}/ca.txt\nnew_certs_dir = {folder}\n"
+                                   f"serial = {folder}/ca.srl\n"
+                                   "policy = any\nx509_extensions = names\n[any]\ncommonName = supplied\n"
+                                   f"[names]\nsubjectAltName = DNS:{name}\n")
+    subprocess.run([need("openssl"), "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                    f"/CN={name}", "-keyout", key, "-out", request], check=True, capture_output=True)
+    subprocess.run([need("openssl"), "ca", "-batch", "-selfsign", "-notext", "-create_serial", "-md", "sha256", "-config",
+                    folder / "ca.cnf", "-keyfile", key, "-in", request, "-startdate", "20200101000000Z", "-enddate",
+                    "20200131000000Z", "-out", certificate], check=True, capture_output=True)
     return certificate, key
 
 
