@@ -1,6 +1,7 @@
 #include "auth/dkim_verify.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "auth/subject_tag.h"
 #include "protocol/ascii.h"
@@ -25,6 +26,22 @@ DkimOutcome conclude(DkimOutcome outcome, DkimResult result, std::string_view wh
     outcome.result = result;
     outcome.why = why;
     return outcome;
+}
+
+// Fields of which a reader shows one, mostly the first, while the signature is over the last (RFC 6376
+// section 8.15). A second From is refused before this.
+bool shows_unsigned_field(const protocol::Header& header, const DkimSignature& tags) {
+    static constexpr std::string_view kShown[] = {
+        "Subject",     "Date", "To", "Cc", "Reply-To", "Content-Type", "Content-Transfer-Encoding",
+        "MIME-Version"};
+    const auto is_repeated = [&](std::string_view name) {
+        const auto& names = tags.signed_names;
+        const auto times = std::count_if(names.begin(), names.end(), [&](std::string_view one) {
+            return protocol::equals_ignoring_case(one, name);
+        });
+        return times > 0 && header.find(name).size() > static_cast<std::size_t>(times);
+    };
+    return std::any_of(std::begin(kShown), std::end(kShown), is_repeated);
 }
 
 }  // namespace
@@ -200,6 +217,7 @@ bool DkimVerifier::verifies(const DkimSignature& tags, const protocol::Header& h
 // Why a signature that is right still vouches for nothing here. Whoever holds it could append text behind l=,
 // or have the signed text shown as an unseen MIME part (RFC 6376 sections 6.1.1, 8.2).
 std::string_view DkimVerifier::unsigned_part(const DkimSignature& tags) const {
+    if (shows_unsigned_field(header_, tags)) return "a field was added beside a signed one";
     if (!tags.body_length) return {};
     if (body_hash(tags).length() > *tags.body_length) return "body is longer than l=";
     if (!tags.has_signed("content-type")) return "l= without signed Content-Type";

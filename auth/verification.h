@@ -34,8 +34,8 @@ struct DkimOutcome {
     std::string why;                                 // "" for pass; short and ours, never a stranger's text
     unsigned key_bits = 0;
     bool testing = false;  // the key has t=y
-    // The signature is right but leaves text unsigned (l=): a pass by RFC 6376 that vouches for nothing here,
-    // for anybody who holds it can append text (RFC 6376 section 8.2).
+    // The signature is right but leaves text unsigned (l=, or a second Subject): a pass by RFC 6376 that
+    // vouches for nothing here, for anybody who holds it can add text (RFC 6376 sections 8.2 and 8.15).
     bool is_partial = false;
 
     // A key of signing_domain did make this signature, over the header as it is or as it was before a list

@@ -1,9 +1,13 @@
 #include "gateway/worker.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
+#include "gateway/listening.h"
 #include "gateway/log.h"
 #include "gateway/peer.h"
 #include "gateway/probe.h"
@@ -14,9 +18,10 @@ namespace {
 
 namespace reply = protocol::reply;
 
-// Only if not even the reserve can be used: somebody else is faster.
-constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
+// Until accept() is tried again: not even the reserve could be used, or the kernel lacks something else.
+constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPressureTick{1};
+constexpr std::size_t kCrowd = 500;  // sessions of a worker: their memory is worth the look through all of it
 
 // A peer that vanished without a word is found within two minutes, not only when its time for a command is
 // over. Sessions inherit it from the listening socket.
@@ -36,6 +41,11 @@ tcp protocol_of(int socket) {
     socklen_t size = sizeof domain;
     ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     return domain == AF_INET ? tcp::v4() : tcp::v6();
+}
+
+void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
+    LogLine line("proxy");
+    log_warning(line.add("client", peer.text()).add("state", "closed").add("why", why));
 }
 
 // Never throws: memory may be what is short.
@@ -67,14 +77,17 @@ Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapsho
     for (const int socket : sockets) {
         look_for_half_open(socket, environment_->settings.limits.write_timeout);
         acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
+        entrances_.push_back(std::make_unique<Entrance>(bound_endpoint(socket)));
+        entrances_.back()->use(environment_->settings.listeners);
     }
 }
 
 Worker::~Worker() = default;
 
 void Worker::start() {
+    for (std::size_t i = 0; i < acceptors_.size(); ++i)
+        asio::co_spawn(context_, accept(*acceptors_[i], *entrances_[i]), report);
     probe_downstream(environment_);
-    for (const auto& acceptor : acceptors_) asio::co_spawn(context_, accept(*acceptor), report);
     asio::co_spawn(context_, watch_pressure(), report);
     thread_ = std::thread([this] {
         for (;;) {
@@ -88,20 +101,22 @@ void Worker::start() {
     });
 }
 
-awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
+awaitable<void> Worker::accept(tcp::acceptor& acceptor, const Entrance& entrance) {
     asio::steady_timer pause(context_);
     while (!is_draining_) {
         auto [error, socket] = co_await acceptor.async_accept(no_throw);
         if (error == asio::error::operation_aborted) break;
         if (error == asio::error::connection_aborted) continue;  // the client was gone before we took it
-        note_shortage(static_cast<bool>(error));
-        if (error && could_turn_away(acceptor)) continue;
+        const bool is_short = is_without_descriptors(error.value());
+        note_shortage(is_short);
+        if (is_short && could_turn_away(acceptor)) continue;
         if (error) {
-            pause.expires_after(kPauseWithoutDescriptors);
+            if (!is_short) log_error(LogLine("accept").add("why", error.message()));
+            pause.expires_after(kPause);
             co_await pause.async_wait(no_throw);
             continue;
         }
-        welcome(std::move(socket));
+        welcome(std::move(socket), entrance);
     }
 }
 
@@ -128,6 +143,16 @@ void Worker::note_shortage(bool is_short) {
     }
 }
 
+// malloc keeps what a crowd has taken; once most of it has gone, the system gets it back.
+void Worker::give_memory_back() {
+    const std::size_t sessions = session_count_;
+    const bool is_leaving = sessions < std::exchange(last_sessions_, sessions);
+    most_sessions_ = std::max(most_sessions_, sessions);
+    if (is_leaving || most_sessions_ < kCrowd || sessions > most_sessions_ / 4) return;
+    most_sessions_ = sessions;
+    ::malloc_trim(0);
+}
+
 // Also those who wait already get less time when sessions run short, and more when they are plenty again.
 awaitable<void> Worker::watch_pressure() {
     asio::steady_timer tick(context_);
@@ -136,6 +161,7 @@ awaitable<void> Worker::watch_pressure() {
         tick.expires_after(kPressureTick);
         auto [error] = co_await tick.async_wait(no_throw);
         if (error) break;
+        give_memory_back();
         const auto& limits = environment_->settings.limits;
         const auto sessions = admission_.sessions();
         const auto idle_time = policy::idle_time(limits, sessions);
@@ -153,17 +179,47 @@ awaitable<void> Worker::watch_pressure() {
 }
 
 // What goes wrong here costs this client, not the loop that accepts the next one.
-void Worker::welcome(tcp::socket socket) {
+void Worker::welcome(tcp::socket socket, const Entrance& entrance) {
     try {
         ErrorCode gone;
-        const protocol::IpAddress client = ip_of(socket.remote_endpoint(gone));
-        if (!gone) asio::co_spawn(context_, run_session(std::move(socket), client), report);
+        const protocol::IpAddress peer = ip_of(socket.remote_endpoint(gone));
+        if (gone) return;
+        if (!entrance.is_for_proxies()) {
+            asio::co_spawn(context_, run_session(std::move(socket), peer, {}), report);
+        } else if (!entrance.lets_in(peer)) {
+            log_no_proxy(peer, "not one of the listener's proxies");
+        } else if (waiting_for_proxies_ >= environment_->settings.limits.sessions) {
+            log_no_proxy(peer, "too many connections without a header");
+        } else {
+            asio::co_spawn(context_, run_proxied(std::move(socket), peer), report);
+        }
     } catch (const std::exception& error) {
         log_bug(error.what());
     }
 }
 
-awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client) {
+// Who is counted, judged and named is the client that the header speaks of.
+awaitable<void> Worker::run_proxied(tcp::socket socket, protocol::IpAddress proxy) {
+    struct Waiting {
+        std::size_t& count;
+        explicit Waiting(std::size_t& counted) : count(counted) { ++count; }
+        ~Waiting() { --count; }
+    };
+    std::optional<Waiting> waiting(waiting_for_proxies_);
+    const protocol::ProxyHeaderRead read = co_await receive_proxy_header(socket);
+    waiting.reset();
+    if (read.state != protocol::ProxyHeaderRead::State::complete) {
+        log_no_proxy(proxy, read.why);
+        co_return;
+    }
+    const auto client = read.header.client.value_or(proxy);
+    Proxied proxied{proxy, {}};
+    if (read.header.client) proxied.client_port = read.header.port;
+    asio::co_spawn(context_, run_session(std::move(socket), client, proxied), report);
+}
+
+awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client,
+                                    std::optional<Proxied> proxied) {
     const std::shared_ptr<Environment> environment = environment_;
     struct Presence {  // leaves whatever happens
         Worker& worker;
@@ -181,6 +237,7 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
     ++session_count_;
     const Presence presence{*this, client, !refusal, sessions_.insert(sessions_.end(), nullptr)};
     Session session(environment, std::move(socket), client, admission_);
+    if (proxied) session.came_through(proxied->proxy, proxied->client_port);
     *presence.place = &session;
     if (is_draining_) refusal = reply::kShuttingDown;
     co_await session.serve(std::move(refusal));
@@ -190,6 +247,7 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
         environment_->relay.retire();
         environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+        for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
         probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)
             look_for_half_open(acceptor->native_handle(), snapshot->settings.limits.write_timeout);

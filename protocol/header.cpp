@@ -13,6 +13,19 @@ bool is_field_name(std::string_view name) {
     return !name.empty();
 }
 
+// A line end that only some readers see, or an octet at which some readers stop. Content is refused for them
+// as it arrives; here for whatever else is read.
+bool has_stray_octet(std::string_view field) {
+    if (field.find('\0') != std::string_view::npos) return true;
+    for (auto at = field.find('\n'); at != std::string_view::npos; at = field.find('\n', at + 1)) {
+        if (at == 0 || field[at - 1] != '\r') return true;
+    }
+    for (auto at = field.find('\r'); at != std::string_view::npos; at = field.find('\r', at + 1)) {
+        if (at + 1 == field.size() || field[at + 1] != '\n') return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<Header> Header::parse(std::string block, const HeaderLimits& limits) {
@@ -30,6 +43,8 @@ Result<Header> Header::parse(std::string block, const HeaderLimits& limits) {
         if (colon == std::string_view::npos) return Problem{"header line without a colon"};
         const auto name = line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1);
         if (colon == 0 || !is_field_name(name)) return Problem{"header line with a malformed field name"};
+        if (has_stray_octet(text.substr(at, end - at)))
+            return Problem{"NUL or a bare CR or LF in the header"};
         if (end - at > limits.field_octets) return Problem{"header field too large"};
         if (header.fields_.size() == limits.fields) return Problem{"too many header fields"};
         header.fields_.push_back({at, at + name.size(), at + colon, end});

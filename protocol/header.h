@@ -27,7 +27,8 @@ struct HeaderField {
 class Header {
   public:
     // `block` is the header with CRLF line ends, up to and without the empty line. Fails on the limits, on a
-    // first line that is no field, and on any line that is neither a field nor a continuation.
+    // first line that is no field, on any line that is neither a field nor a continuation, and on NUL, bare
+    // CR and bare LF.
     static Result<Header> parse(std::string block, const HeaderLimits& limits = {});
 
     std::size_t size() const { return fields_.size(); }

@@ -248,6 +248,24 @@ TEST(DkimVerify, DoesNotVouchForTextBehindTheSignedLength) {  // RFC 6376 sectio
 }
 
 // RFC 6376 section 5.4.2: this is why names are signed once more than they occur.
+TEST(DkimVerify, DoesNotVouchForAFieldAddedBesideASignedOne) {  // RFC 6376 section 8.15
+    const struct {
+        const char* added;
+        bool vouches;
+    } rows[] = {{"", true},
+                {"Subject: pay this\r\n", false},
+                {"subject : pay this\r\n", false},
+                {"To: you@example.org\r\n", false},
+                {"Content-Type: text/html\r\n", true},
+                {"Comments: x\r\nReceived: y\r\nReceived: z\r\n", true}};
+    for (const auto& row : rows) {
+        const auto block = row.added + hand_made("") + kFields;
+        const auto outcome = verify_one(block, kBody, facts_of(txt({key_record(rsa_key())})));
+        EXPECT_EQ(outcome.result, pass) << row.added;
+        EXPECT_EQ(outcome.vouches(), row.vouches) << row.added;
+    }
+}
+
 TEST(DkimVerify, NoticesAddedFieldsOnlyIfTheyWereOverSigned) {
     auto facts = facts_of(txt({key_record(rsa_key())}));
     const std::string added = "From: evil@example.org\r\n";

@@ -14,6 +14,8 @@ SIGNED = "a@signed.example"
 
 
 class Auth(AttackCase):
+    number = 0
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -30,6 +32,7 @@ class Auth(AttackCase):
     def tearDown(self):
         self.dns.tricks.clear()
         self.dns.everything = None
+        self.sink.commands.clear()  # a forged MAIL FROM does get as far as that
         super().tearDown()
 
     def forged(self, content, **envelope):
@@ -72,8 +75,8 @@ class Auth(AttackCase):
 
     def spf_of(self, *records):
         """The SPF result of a domain with these TXT records."""
-        self.number = getattr(self, "number", 0) + 1
-        domain = f"h{self.number}.example"
+        Auth.number += 1
+        domain = f"h{Auth.number}.example"  # a new one each time: answers are remembered
         self.dns.zone[domain] = ["TXT " + record.replace("SELF", domain) for record in records]
         content = self.delivered(message("x@plain.example"), reverse_path=f"x@{domain}")
         return re.search(rb"spf=(\w+)[^;]*smtp\.mailfrom", content)[1].decode()
@@ -82,7 +85,7 @@ class Auth(AttackCase):
         began = time.monotonic()
         includes = " ".join(f"include:i{n}.SELF" for n in range(30))
         for record in ("v=spf1 include:SELF", "v=spf1 redirect=SELF", "v=spf1 " + includes + " +all", "v=spf1 exists:a.SELF exists:b.SELF exists:c.SELF +all",
-                       "v=spf1 " + "mx " * 12 + "+all", "v=spf1 " + "ip4:192.0.2.1 " * 400 + "a:SELF +all:"):
+                       "v=spf1 " + "mx " * 12 + "+all", "v=spf1 " + "ip4:192.0.2.1 " * 60 + "a:SELF +all:"):
             with self.subTest(record[:40]):
                 self.assertEqual(self.spf_of(record), "permerror")
         self.assertLess(time.monotonic() - began, 20)
@@ -153,6 +156,7 @@ class Auth(AttackCase):
         signed = self.key.sign(message(SIGNED), "signed.example", "r")
         for place in (b"From: " + BANK.encode() + b"\r\n" + signed, signed.replace(b"\r\nTo:", b"\r\nFrom: " + BANK.encode() + b"\r\nTo:")):
             self.refused(place, "550 5.6.0", reverse_path="x@plain.example")
+        self.doubted(b"Subject: Pay this\r\n" + signed)  # what a reader shows in place of the signed one
 
     def test_72_repeated_tags(self):
         for more in (" d=signed.example;", " d=bank.example;", " s=r;", " v=1;", " i=@signed.example; i=@bank.example;"):
@@ -161,7 +165,7 @@ class Auth(AttackCase):
 
     def test_73_two_hundred_signatures(self):
         began = time.monotonic()
-        field = self.key.sign(message("x@plain.example", body="x" * 900000 + "\r\n"), "nk.example", "r")
+        field = self.key.sign(message("x@plain.example", body=("x" * 998 + "\r\n") * 900), "nk.example", "r")
         one = field[:field.index(b"From: ")]
         got = self.delivered(one * 200 + field[len(one):], reverse_path="x@plain.example")
         self.assertEqual(got.count(b"dkim=pass"), 10)

@@ -38,7 +38,7 @@ class Header(AttackCase):
                 gateway = self.open(Gateway(self.sink.url, self.dns.address))
                 self.dns.zone[address] = ["PTR " + name]
                 self.setUp()
-                self.assert_status(self.client(gateway=gateway).deliver(message()), "250 2.0.0")
+                self.assert_status(self.client(gateway=gateway).deliver(message("alice@sender.example")), "250 2.0.0")
                 [one] = self.sink.messages
                 self.sound(one.content)
                 self.assertIn(b"Received: from mail.sender.example (unknown [127.0.0.1])", one.content)
@@ -150,9 +150,14 @@ class Header(AttackCase):
         self.assertIn(b"header.from=sender.example", self.delivered(message("(admin@bank.example (<a@b.example>)\r\n ) alice@sender.example (x)")))
 
     def test_50_octets_that_are_none(self):
-        self.all_refused(b"From: alice@sender.example\rFrom: admin@bank.example\r\n", b"From: alice@sender.example\nFrom: admin@bank.example\r\n",
-                         b"From\0: admin@bank.example\r\n" + GOOD, b"From: admin@bank.example\0alice@sender.example\r\n", GOOD + b"\rFrom: admin@bank.example\r\n",
-                         GOOD + b"\nFrom: admin@bank.example\r\n", GOOD + b"X: y\0\r\n", status=None)
+        for header in (b"From: alice@sender.example\rFrom: admin@bank.example\r\n", b"From: alice@sender.example\nFrom: admin@bank.example\r\n",
+                       b"From\0: admin@bank.example\r\n" + GOOD, b"From: admin@bank.example\0alice@sender.example\r\n", GOOD + b"\rFrom: admin@bank.example\r\n",
+                       GOOD + b"\nFrom: admin@bank.example\r\n", GOOD + b"X: y\0\r\n"):
+            with self.subTest(header):
+                client = self.in_transaction()
+                client.send(header + b"\r\nbody\r\n.\r\n")
+                self.assertIn(client.reply().status, ("550 5.5.2", "550 5.6.0"))  # of the line ends, or of the octets
+                self.assertEqual(self.sink.messages, [])
         self.authored(b"J\xf6rg <alice@sender.example>", "alice@sender.example\u2028", "a\x85 <alice@sender.example>", b"alice@sender.example\x7f", b"alice@sender.example\x1b[2J")
 
     def test_51_names_that_are_none(self):

@@ -135,6 +135,12 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def resident(pid):
+    """Memory of a process, in KiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
 def settled(what, wanted, patience=harness.PATIENCE):
     """Polls until what() is at most `wanted`; its last value."""
     deadline = time.monotonic() + patience

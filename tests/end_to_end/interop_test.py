@@ -187,5 +187,48 @@ class Mtas(Interop):
             self.assertNotRegex(sent, rb"(?m)^DATA\r$")
 
 
+class PostfixBehind(harness.TestCase):
+    """Postfix as the server behind the gateway, which may tell it who the client is."""
+
+    SETTINGS = {"relay_domains": "example.org", "relay_transport": "discard:", "relay_recipient_maps": "",
+                "smtpd_relay_restrictions": "reject_unauth_destination"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dns = cls.open_for_all(Dns({"plain.example": ["A 127.0.0.77"], "client.plain.example": ["A 127.0.0.77"],
+                                        "77.0.0.127.in-addr.arpa": ["PTR client.plain.example."]}))
+
+    def deliver(self, postfix, **downstream):
+        gateway = self.open(Gateway(f"smtp://127.0.0.1:{postfix.port}", self.dns.address, downstream=downstream))
+        client = self.open(gateway.client(source="127.0.0.77"))
+        client.hello("helo.plain.example")
+        reply = client.deliver(harness.message("x@plain.example"), "x@plain.example")
+        self.assert_status(reply, "250 2.0.0")
+        return gateway
+
+    def test_xclient_makes_postfix_see_the_client(self):
+        postfix = self.open(Postfix(smtpd_authorized_xclient_hosts="127.0.0.1", **self.SETTINGS))
+        self.deliver(postfix)
+        postfix.logged(r"postfix/smtpd\[\d+\]: [0-9A-F]+: client=\S*\[127\.0\.0\.77\]")
+        # A server of its own that checks: the client's address is what its restrictions look at.
+        refusing = self.open(Postfix(smtpd_authorized_xclient_hosts="127.0.0.1", smtpd_client_restrictions=
+                                     "check_client_access inline:{127.0.0.77=REJECT}", **self.SETTINGS))
+        gateway = self.open(Gateway(f"smtp://127.0.0.1:{refusing.port}", self.dns.address))
+        client = self.open(gateway.client(source="127.0.0.77"))
+        client.hello("helo.plain.example")
+        self.assertEqual(client.command("MAIL FROM:<x@plain.example>").code, 250)
+        self.assertEqual(client.command("RCPT TO:<bob@example.org>").code, 554)
+
+    def test_xforward_puts_the_client_into_postfix_s_log(self):
+        postfix = self.open(Postfix(smtpd_authorized_xforward_hosts="127.0.0.1", **self.SETTINGS))
+        self.deliver(postfix)
+        postfix.logged(r"client=\S*\[127\.0\.0\.1\].*orig_client=\S*\[127\.0\.0\.77\]")
+
+    def test_without_either_postfix_sees_the_gateway(self):
+        postfix = self.open(Postfix(**self.SETTINGS))
+        self.deliver(postfix)
+        postfix.logged(r"client=\S*\[127\.0\.0\.1\]")
+
+
 if __name__ == "__main__":
     harness.main()

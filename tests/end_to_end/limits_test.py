@@ -374,6 +374,25 @@ class Defence(LimitCase):
         self.assert_status(client.deliver(message(), recipients=("u5@example.org",)), "250 2.0.0")
 
 
+class Memory(LimitCase):
+    """90: what is never finished waits on the disk."""
+
+    def test_unfinished_messages(self):
+        gateway = self.gateway(limits={"memory_per_message": "16KiB", "sessions_per_client": 50})
+        body = b"and so on, and so on, and so on, and so on\r\n" * 1500  # 64 KiB
+        clients = [self.hello(gateway) for _ in range(40)]
+        before = crowd.resident(gateway.process.popen.pid)
+        for client in clients:
+            client.begin()
+            client.send(b"From: alice@sender.example\r\n\r\n")
+        for _ in range(40):
+            for client in clients:
+                client.send(body)
+        clients[0].send(b".\r\nNOOP\r\n")
+        self.assertEqual([reply.code for reply in clients[0].replies(2)], [250, 250])
+        self.assertLess(crowd.resident(gateway.process.popen.pid) - before, 50 * 1024, "KiB, of 100 MiB")
+
+
 class SmallCrowd(LimitCase):
     """89 and 90 in small; tests/bench/crowd_bench.py does it with thousands."""
 

@@ -79,32 +79,60 @@ inline std::string cleaned(std::string_view octets) {
 }
 
 struct ReadContent {
-    std::string octets;  // without stuffed dots
+    std::string octets;  // without stuffed dots, as they go on
     protocol::MailFlaws flaws;
 };
 
-// The flaws of content whose dots are unstuffed.
-inline ReadContent judged(std::string octets, std::size_t size_limit) {
-    ReadContent read;
-    const auto clean = cleaned(octets);
+// Bare LF becomes CR LF, bare CR a space (specs/smtp.md M-21). A CR at the end waits for its LF unless it is
+// whole.
+inline std::string normalized(std::string_view octets, bool is_whole) {
+    std::string text;
     for (std::size_t i = 0; i < octets.size(); ++i) {
-        if (octets[i] == '\r' && octets.substr(i, 2) != "\r\n") read.flaws.bare_cr = true;
-        if (octets[i] == '\n' && (i == 0 || octets[i - 1] != '\r')) read.flaws.bare_lf = true;
-        if (octets[i] == '\0') read.flaws.nul = true;
+        if (octets.substr(i, 2) == "\r\n") {
+            text += "\r\n";
+            ++i;
+        } else if (octets[i] == '\n') {
+            text += "\r\n";
+        } else if (octets[i] != '\r') {
+            text += octets[i];
+        } else if (i + 1 < octets.size() || is_whole) {
+            text += ' ';
+        }
     }
-    for (std::size_t at = 0; at < octets.size();) {
-        const auto end = std::min(octets.find("\r\n", at), octets.size());
-        if (end - at > protocol::DataDecoder::kMaxLine) read.flaws.long_line = true;
-        at = end + 2;
+    return text;
+}
+
+// The part that is held to lines: of a binary message its header and the empty line (RFC 3030 section 3).
+inline std::string_view lines_of(std::string_view octets, const protocol::ContentRules& rules) {
+    if (!rules.is_binary) return octets;
+    if (octets.starts_with("\r\n")) return octets.substr(0, 2);
+    const auto end = octets.find("\r\n\r\n");
+    return end == std::string_view::npos ? octets : octets.substr(0, end + 4);
+}
+
+// The flaws of content whose dots are unstuffed. Unless it is whole, a CR at its end may still get its LF.
+inline ReadContent judged(const std::string& octets, const protocol::ContentRules& rules,
+                          bool is_whole = true) {
+    const bool is_normalized = rules.bare_newlines == protocol::BareNewlines::normalized && !rules.is_binary;
+    ReadContent read{is_normalized ? normalized(octets, is_whole) : octets, {}};
+    const auto lines = lines_of(octets, rules);
+    std::size_t length = 0;  // with its CR; at the very end, where none is needed, one more octet is forgiven
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const bool is_open = i + 1 == octets.size() && !is_whole;
+        const bool is_pair = lines[i] == '\n' && i > 0 && lines[i - 1] == '\r';
+        if (lines[i] == '\r' && lines.substr(i, 2) != "\r\n" && !is_open) read.flaws.bare_cr = !is_normalized;
+        if (lines[i] == '\n' && !is_pair) read.flaws.bare_lf = !is_normalized;
+        if (lines[i] == '\0') read.flaws.nul = true;
+        length = lines[i] == '\n' ? 0 : length + 1;
+        if (length > rules.line_limit + 1) read.flaws.long_line = true;
     }
-    read.flaws.too_large = octets.size() > size_limit;
-    read.octets = std::move(octets);
+    read.flaws.too_large = read.octets.size() > rules.size_limit;
     return read;
 }
 
 // What stands between DATA's 354 and the end of `wire`, which is cut behind its true end: RFC 5321
 // section 4.5.2, by searching. Nothing if there is no end.
-inline std::optional<ReadContent> read_by_searching(std::string& wire, std::size_t size_limit) {
+inline std::optional<ReadContent> read_by_searching(std::string& wire, const protocol::ContentRules& rules) {
     const std::string framed = "\r\n" + wire;
     const auto end = framed.find("\r\n.\r\n");
     if (end == std::string::npos) return {};
@@ -112,7 +140,7 @@ inline std::optional<ReadContent> read_by_searching(std::string& wire, std::size
     std::string octets = framed.substr(0, end + 2);
     for (std::size_t at = 0; (at = octets.find("\r\n.", at)) != std::string::npos; at += 2)
         octets.erase(at + 2, 1);
-    return judged(octets.substr(2), size_limit);
+    return judged(octets.substr(2), rules);
 }
 
 }  // namespace gatepost::tests

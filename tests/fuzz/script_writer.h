@@ -1,11 +1,12 @@
 // Makes a session of a fuzzer's choices, with a model that knows commands but no octets: it foretells each
-// reply and each question (RFC 5321, 2920, 3207).
+// reply and each question (RFC 5321, 2920, 3030, 3207).
 #pragma once
 
 #include <string>
 #include <utility>
 
 #include "tests/fuzz/hostile_content.h"
+#include "tests/fuzz/script_rows.h"
 #include "tests/fuzz/session_script.h"
 
 namespace gatepost::tests {
@@ -23,17 +24,15 @@ class ScriptWriter {
     }
 
   private:
-    // What one line asks for: its argument, what it is refused with by itself, what the judge is asked about.
-    struct Row {
-        std::string argument, refusal, about;
-        bool needs_8bit = false, needs_utf8 = false, says_utf8 = false;
-        std::size_t size = 0;
-    };
-
     void settle() {
         auto& settings = script_.settings;
         settings.hostname = "mx.example";
-        settings.message_size = 300;
+        settings.message_size = in_.next(2) ? 20000 : 300;
+        settings.line_length = in_.next(2) ? 8192 : 100;
+        settings.refused_recipients = 1 + in_.next(6);
+        settings.transactions = 2 + in_.next(8);
+        settings.requires_tls = in_.now_and_then(6);
+        if (in_.now_and_then(3)) settings.bare_newlines = protocol::BareNewlines::normalized;
         settings.recipients = 1 + in_.next(3);
         settings.errors = 2 + in_.next(6);
         settings.commands = 8 + in_.next(30);
@@ -44,6 +43,10 @@ class ScriptWriter {
         settings.offers_tls = in_.next(2);
         settings.offers_8bitmime = !in_.now_and_then(4);
         settings.offers_smtputf8 = !in_.now_and_then(4);
+        settings.offers_chunking = !in_.now_and_then(8);
+        settings.offers_binarymime = in_.next(2);
+        settings.offers_dsn = in_.next(2);
+        settings.offers_requiretls = in_.next(2);
     }
 
     void greet() {
@@ -56,7 +59,7 @@ class ScriptWriter {
     }
 
     void step() {
-        switch (in_.next(16)) {
+        switch (in_.next(20)) {
             case 0:
             case 1: return hello();
             case 2:
@@ -70,6 +73,10 @@ class ScriptWriter {
             case 10: return starttls();
             case 11: return broken_line();
             case 12: return happen();
+            case 13:
+            case 14:
+            case 15:
+            case 16: return chunk();
             default: return plain();
         }
     }
@@ -77,12 +84,19 @@ class ScriptWriter {
     // What is true of every command; whether it is still to be answered.
     bool command(const std::string& line) {
         burst_.octets += line + "\r\n";
+        const bool is_bdat = line.starts_with("BDAT");
+        const auto length = line.size() + 2;
+        if (length > 65536 || (is_bdat && length > 4096)) return close_with("500 5.5.2"), false;
         if (++commands_ > settings_.commands) return close_with("421 4.7.0"), false;
-        if (line.size() + 2 > 65536) return close_with("500 5.5.2"), false;
-        if (line.size() + 2 > 4096) return say("500 5.5.2"), false;
+        if (length > 4096) return say("500 5.5.2"), false;
+        if (!is_bdat) last_chunk_failed_ = false;
         return true;
     }
-    bool refused() { return is_refused_ ? say("503 5.5.1"), true : false; }
+    bool refused(bool may_come_in_the_clear = false) {
+        if (is_refused_) return say("503 5.5.1"), true;
+        if (!settings_.requires_tls || is_tls_ || may_come_in_the_clear) return false;
+        return say("530 5.7.0"), true;
+    }
 
     void say(const std::string& status) {
         if (status[0] == '5' && ++errors_ > settings_.errors) return close_with("421 4.7.0");
@@ -98,7 +112,7 @@ class ScriptWriter {
         forget();
     }
     void forget() {
-        in_transaction_ = is_utf8_ = false;
+        in_transaction_ = is_utf8_ = is_binary_ = has_chunks_ = false;
         recipients_ = 0;
     }
 
@@ -134,19 +148,10 @@ class ScriptWriter {
     }
 
     void hello() {
-        static const Row kRows[] = {{"client.example", "", "client.example"},
-                                    {"[192.0.2.1]", "", "[192.0.2.1]"},
-                                    {" [IPv6:::1]\t", "", "[IPv6:::1]"},
-                                    {"a) by evil (b", "", "a) by evil (b"},
-                                    {"", "501", ""},
-                                    {std::string(255, 'h'), "", std::string(255, 'h')},
-                                    {std::string(256, 'h'), "501", ""},
-                                    {"caf\xc3\xa9.example", "501", ""},
-                                    {"a\tb", "501", ""}};
         const bool is_ehlo = !in_.now_and_then(4);
-        const auto& row = in_.pick(kRows);
+        const auto& row = in_.pick(kHelloRows);
         const std::string verb = is_ehlo ? "EHLO" : "HELO";
-        if (!command(verb + ' ' + row.argument) || refused()) return;
+        if (!command(verb + ' ' + row.argument) || refused(true)) return;
         if (!row.refusal.empty()) return say(row.refusal);
         const auto asked = ask("helo", verb + ' ' + row.about);
         if (!asked.is_yes) return say(asked.status.substr(0, 3));
@@ -158,77 +163,49 @@ class ScriptWriter {
     }
 
     void mail() {
-        static const Row kRows[] = {
-            {"FROM:<a@x.example>", "", "a@x.example"},
-            {"from: <b@X.Example>", "", "b@x.example"},
-            {"FROM:<>", "", ""},
-            {.argument = "FROM:<a@x.example> SIZE=300", .about = "a@x.example", .size = 300},
-            {.argument = "FROM:<a@x.example> SIZE=301", .about = "a@x.example", .size = 301},
-            {.argument = "FROM:<a@x.example> BODY=8BITMIME size=1",
-             .about = "a@x.example",
-             .needs_8bit = true},
-            {.argument = "FROM:<a@x.example> SMTPUTF8",
-             .about = "a@x.example",
-             .needs_utf8 = true,
-             .says_utf8 = true},
-            {.argument = "FROM:<\xc3\xa9@x.example> SMTPUTF8",
-             .about = "\xc3\xa9@x.example",
-             .needs_utf8 = true,
-             .says_utf8 = true},
-            {"FROM:<\xc3\xa9@x.example>", "550 5.6.7", ""},
-            {"FROM:<@r.example:a@x.example>", "", "a@x.example"},
-            {"FROM:<\"a b\"@x.example>", "", "\"a b\"@x.example"},
-            {"FROM:<\"a\"@x.example>", "", "a@x.example"},
-            {"FROM:<a@x.example> NEW=1", "555 5.5.4", ""},
-            {"FROM:<a@x.example> SIZE=1 Size=1", "501 5.5.4", ""},
-            {"FROM:<a@x.example> SIZE", "501 5.5.4", ""},
-            {"FROM:<a@x.example>SIZE=1", "501 5.5.4", ""},
-            {"FROM:<a@x.example", "501 5.1.7", ""},
-            {"FROM:a@x.example", "501 5.1.7", ""},
-            {"FROM:<a@x.example>\t", "", "a@x.example"},
-            {"TO:<a@x.example>", "501 5.5.4", ""},
-            {"", "501 5.5.4", ""},
-        };
-        const auto& row = in_.pick(kRows);
+        const auto& row = in_.pick(kMailRows);
         if (!command("MAIL " + row.argument) || refused()) return;
+        if (++mails_ > settings_.transactions) return close_with("421 4.7.0");
         if (!has_helo_ || in_transaction_) return say("503 5.5.1");
+        if (!is_offered(row)) return say("555 5.5.4");
         if (!row.refusal.empty()) return say(row.refusal);
-        const bool offers_utf8 = settings_.offers_8bitmime && settings_.offers_smtputf8;
-        if ((row.needs_8bit && !settings_.offers_8bitmime) || (row.needs_utf8 && !offers_utf8))
-            return say("555 5.5.4");
+        if (row.needs_tls && !is_tls_) return say("530 5.7.10");
         if (row.size > settings_.message_size) return say("552 5.3.4");
         const auto asked = ask("mail", row.about);
         in_transaction_ = asked.is_yes;
         is_utf8_ = asked.is_yes && row.says_utf8;
+        is_binary_ = row.says_binary;
         say(asked.status);
+    }
+    bool is_offered(const ScriptRow& row) const {
+        const auto& has = settings_;
+        return (has.offers_8bitmime || !row.needs_8bit) &&
+               ((has.offers_8bitmime && has.offers_smtputf8) || !row.needs_utf8) &&
+               ((has.offers_chunking && has.offers_binarymime) || !row.says_binary) &&
+               (has.offers_dsn || !row.needs_dsn) && (has.offers_requiretls || !row.needs_tls);
     }
 
     void recipient() {
-        static const Row kRows[] = {
-            {"TO:<b@ours.example>", "", "b@ours.example"},
-            {"to: <c@OURS.example>", "", "c@ours.example"},
-            {"TO:<Postmaster>", "", "Postmaster"},
-            {"TO:<@r.example:d@ours.example>", "", "d@ours.example"},
-            {.argument = "TO:<\xc3\xa9@ours.example>", .about = "\xc3\xa9@ours.example", .needs_utf8 = true},
-            {"TO:<>", "501 5.1.3", ""},
-            {"TO:<b>", "501 5.1.3", ""},
-            {"TO:<b@ours.example> NEW=1", "555 5.5.4", ""},
-            {"FROM:<b@ours.example>", "501 5.5.4", ""},
-        };
-        const auto& row = in_.pick(kRows);
+        const auto& row = in_.pick(kRecipientRows);
         if (!command("RCPT " + row.argument) || refused()) return;
-        if (!in_transaction_) return say("503 5.5.1");
+        if (!in_transaction_ || has_chunks_) return say("503 5.5.1");
+        if (row.needs_dsn && !settings_.offers_dsn) return say("555 5.5.4");
         if (!row.refusal.empty()) return say(row.refusal);
         if (row.needs_utf8 && !is_utf8_) return say("553 5.6.7");
         if (recipients_ >= settings_.recipients) return say("452 4.5.3");
+        if (refused_recipients_ >= settings_.refused_recipients)
+            return recipients_ > 0 ? say("452 4.5.3") : close_with("421 4.7.0");
         const auto asked = ask("recipient", row.about);
         if (asked.is_yes) ++recipients_;
-        say(asked.status);
+        if (asked.status[0] != '5') return say(asked.status);
+        ++refused_recipients_;  // an unknown user is no error of the protocol
+        script_.replies.push_back(asked.status);
     }
 
     void data() {
         if (!command("DATA") || refused()) return;
-        if (!in_transaction_) return say("503 5.5.1");
+        if (!in_transaction_ || has_chunks_) return say("503 5.5.1");
+        if (is_binary_) return say("503 5.5.1");
         if (recipients_ == 0) return say("554 5.5.1");
         const auto asked = ask("data", "");
         say(asked.status);
@@ -242,28 +219,37 @@ class ScriptWriter {
         auto wire = hostile_content(in_);
         if (in_.now_and_then(8)) return unfinished_content(wire);
         wire += in_.next(2) ? "\r\n.\r\n" : "x\r\n.\r\n";
-        const auto read = *read_by_searching(wire, settings_.message_size);
+        const auto read = *read_by_searching(wire, rules());
         burst_.octets += wire;
         if (!read.flaws.any()) return judge_message(read.octets);
+        refuse_content(read.flaws);
+    }
+    protocol::ContentRules rules() const {
+        return {settings_.message_size, settings_.line_length, settings_.bare_newlines, is_binary_};
+    }
+    void refuse_content(const protocol::MailFlaws& flaws) {
         ++errors_;
         commands_ = 0;
-        if (read.flaws.bare_cr || read.flaws.bare_lf) return close_with("550 5.5.2");
-        if (read.flaws.nul) return close_with("550 5.6.0");
-        script_.replies.push_back(read.flaws.too_large ? "552 5.3.4" : "550 5.6.0");
+        if (flaws.bare_cr || flaws.bare_lf) return close_with("550 5.5.2");
+        if (flaws.nul) return close_with("550 5.6.0");
+        script_.replies.push_back(flaws.too_large ? "552 5.3.4" : "550 5.6.0");
         forget();
     }
     void judge_message(const std::string& octets) {
         const auto asked = ask("message", octets);
         script_.replies.push_back(asked.status);
         commands_ = 0;
-        if (asked.is_yes) errors_ = 0;
+        if (asked.is_yes) errors_ = refused_recipients_ = 0;
         forget();
         if (asked.status.starts_with("421")) close();
     }
     // The client goes, or says nothing more, within the content.
     void unfinished_content(std::string wire) {
-        if (read_by_searching(wire, 0)) wire = "x";
+        if (read_by_searching(wire, rules())) wire = "x";
         burst_.octets += wire;
+        stop();
+    }
+    void stop() {
         if (in_.next(2)) {
             script_.replies.push_back("421 4.4.2");
             return finish(Event::out_of_time);
@@ -271,8 +257,87 @@ class ScriptWriter {
         finish(Event::client_gone);
     }
 
+    // BDAT: its octets go whatever becomes of it (RFC 3030 section 2).
+    void chunk() {
+        static constexpr const char* kBad[] = {"",
+                                               "x",
+                                               "-1",
+                                               "5LAST",
+                                               "5 LAST 6",
+                                               "5 FIRST",
+                                               "0x5",
+                                               "1\t",
+                                               "99999999999999999999",
+                                               "100000000000000000000"};
+        if (in_.now_and_then(24)) {
+            const std::string argument = in_.pick(kBad);
+            const bool is_number = argument == "1\t";
+            if (command("BDAT " + argument) && !is_number) close_with("501 5.5.4");
+            if (!is_closed_) end_chunk_of("x", false);
+            return;
+        }
+        std::string octets = in_.now_and_then(16) ? std::string(1024, 'l') : hostile_content(in_);
+        if (in_.now_and_then(16)) octets.clear();
+        const bool is_last = in_.next(2);
+        const auto size = std::string(in_.next(3), '0') + std::to_string(octets.size());
+        if (!command("BDAT " + size + (is_last ? (in_.next(2) ? " LAST" : "  last ") : ""))) return;
+        if (octets.size() > settings_.message_size) {
+            burst_.octets += octets;
+            return close_with("552 5.3.4");
+        }
+        end_chunk_of(octets, is_last);
+    }
+    void end_chunk_of(const std::string& octets, bool is_last) {
+        auto refusal = refusal_of_chunk(octets.size());
+        if (refusal.empty() && !has_chunks_) {
+            const auto asked = ask("data", "");
+            has_chunks_ = true;
+            content_.clear();
+            arrived_ = 0;
+            if (!asked.is_yes) refusal = asked.status;
+        }
+        if (!octets.empty() && in_.now_and_then(12)) {
+            burst_.octets += octets.substr(0, octets.size() - 1);
+            return stop();
+        }
+        if (!octets.empty() && in_.now_and_then(8)) end_burst();
+        burst_.octets += octets;
+        if (!refusal.empty()) return refuse_chunk(refusal);
+        content_ += octets;
+        const auto read = judged(content_, rules(), is_last);
+        arrived_ = read.octets.size();
+        if (read.flaws.any()) {
+            last_chunk_failed_ = true;
+            refuse_content(read.flaws);
+        } else if (is_last) {
+            judge_message(read.octets);
+        } else {
+            if (octets.size() >= 1024) --commands_;
+            say("250 2.0.0");
+        }
+        after_command();
+    }
+    std::string refusal_of_chunk(std::size_t size) const {
+        if (is_refused_) return "503 5.5.1";
+        if (!settings_.offers_chunking) return "502 5.5.1";
+        if (!in_transaction_ || recipients_ == 0) return "503 5.5.1";
+        const auto before = has_chunks_ ? arrived_ : 0;
+        return before + size > settings_.message_size ? "552 5.3.4" : "";
+    }
+    // The transaction is over; chunks that were sent behind it in good faith are no errors.
+    void refuse_chunk(const std::string& status) {
+        const bool in_good_faith = last_chunk_failed_ && !in_transaction_;
+        last_chunk_failed_ = true;
+        forget();
+        if (in_good_faith) {
+            script_.replies.push_back(status);
+        } else {
+            say(status);
+        }
+        after_command();
+    }
     void starttls() {
-        if (!command("STARTTLS") || refused()) return;
+        if (!command("STARTTLS") || refused(true)) return;
         if (is_tls_) return say("503 5.5.1");
         if (!settings_.offers_tls) return say("454 4.7.0");
         if (!is_extended_) return say("503 5.5.1");
@@ -286,47 +351,28 @@ class ScriptWriter {
         forget();
         is_tls_ = true;
         has_helo_ = is_extended_ = false;
+        mails_ = 0;
         after_command();
         end_burst();
     }
 
     void plain() {
-        static const Row kRows[] = {
-            {"NOOP", "250 2.0.0", ""},
-            {"noop what ever", "250 2.0.0", ""},
-            {"HELP", "214 2.0.0", ""},
-            {"VRFY a", "252 2.0.0", ""},
-            {"VRFY", "501 5.5.4", ""},
-            {"DATA now", "501 5.5.4", ""},
-            {"RSET x", "501 5.5.4", ""},
-            {"QUIT now", "501 5.5.4", ""},
-            {"EXPN list", "502 5.5.1", ""},
-            {"AUTH PLAIN", "502 5.5.1", ""},
-            {"LHLO x", "502 5.5.1", ""},
-            {"XCLIENT ADDR=::1", "502 5.5.1", ""},
-            {"", "500 5.5.1", ""},
-            {" NOOP", "500 5.5.1", ""},
-            {"MAILFROM:<a@b>", "500 5.5.1", ""},
-            {std::string("NOOP\0x", 6), "500 5.5.1", ""},
-            {std::string(4094, 'l'), "500 5.5.1", ""},
-            {std::string(4095, 'l'), "500 5.5.2", ""},
-            {std::string(9000, 'l'), "500 5.5.2", ""},
-            {std::string(65535, 'l'), "500 5.5.2", ""},
-        };
-        const unsigned choice = in_.next(std::size(kRows) + 8);
-        if (choice < std::size(kRows)) {
-            const auto& row = kRows[choice];
+        const unsigned choice = in_.next(std::size(kPlainRows) + 8);
+        if (choice < std::size(kPlainRows)) {
+            const auto& row = kPlainRows[choice];
             if (!command(row.argument)) return;
-            if (row.argument.starts_with("QUIT") || !refused()) say(row.refusal);
-        } else if (choice < std::size(kRows) + 5) {
+            const bool is_noop = row.argument.starts_with("NOOP ") || row.argument == "NOOP" ||
+                                 row.argument.starts_with("noop");
+            if (row.argument.starts_with("QUIT") || !refused(is_noop)) say(row.refusal);
+        } else if (choice < std::size(kPlainRows) + 5) {
             if (!command("RSET") || refused()) return;
             forget();
             say("250 2.0.0");
             after_command();
-        } else if (choice == std::size(kRows) + 5) {
+        } else if (choice == std::size(kPlainRows) + 5) {
             if (command("QUIT")) close_with("221 2.0.0");
         } else {
-            if (command("GET / HTTP/1.1") && !refused()) close_with("421 4.7.0");
+            if (command("GET / HTTP/1.1") && !refused(true)) close_with("421 4.7.0");
         }
     }
 
@@ -375,7 +421,11 @@ class ScriptWriter {
     Burst burst_;
     bool is_closed_ = false, is_refused_ = false, is_shutting_down_ = false;
     bool has_helo_ = false, is_extended_ = false, is_tls_ = false, in_transaction_ = false, is_utf8_ = false;
-    std::size_t recipients_ = 0, errors_ = 0, commands_ = 0;
+    bool is_binary_ = false, has_chunks_ = false, last_chunk_failed_ = false;
+    std::string content_;      // of the chunks so far
+    std::size_t arrived_ = 0;  // octets of them
+    std::size_t mails_ = 0;
+    std::size_t recipients_ = 0, refused_recipients_ = 0, errors_ = 0, commands_ = 0;
 };
 
 }  // namespace gatepost::tests

@@ -101,6 +101,7 @@ TEST(Ambiguity, OfTheFromFieldItself) {
 constexpr std::string_view kMalformed = "! a malformed address";
 constexpr std::string_view kHidden = "! an encoded word that holds an address";
 constexpr std::string_view kControls = "! control characters in an encoded word";
+constexpr std::string_view kStray = "! NUL or a bare CR or LF in the header";
 constexpr std::string_view kBehind = "! text after an address";
 
 TEST(Ambiguity, OfEncodedWords) {
@@ -213,10 +214,13 @@ TEST(Ambiguity, OfAddressesAndNames) {
         {"x@192.0.2.1", "! an IP address, no domain", "an address without brackets"},
         {"x@[192.0.2.1]", "! an address literal, no domain", "and with them"},
         {"x@[bank.com]", "! an address literal, no domain", "a name in them"},
-        {"a\0@bank.com, x@evil.net"s, "! control characters or malformed UTF-8", "50"},
-        {"a@bank.com\0x@evil.net"s, "! control characters or malformed UTF-8", "50"},
-        {"a@bank.com\rx@evil.net", "! control characters or malformed UTF-8", "50"},
-        {"a@bank.com\nFrom: x@evil.net", "! control characters or malformed UTF-8", "50"},
+        {"a\0@bank.com, x@evil.net"s, kStray, "50"},
+        {"a@bank.com\0x@evil.net"s, kStray, "50"},
+        {"a@bank.com\rx@evil.net", kStray, "50"},
+        {"a@bank.com\nFrom: x@evil.net", kStray, "50"},
+        {"x@evil.net\r\nSubject: s\nFrom: a@bank.com", kStray, "50 in another field"},
+        {"x@evil.net\r\nSubject: s\r\rFrom: a@bank.com", kStray, "50 in another field"},
+        {"x@evil.net\r\nSubject: s\0"s, kStray, "50 in another field"},
         {"J\xf6rg <x@evil.net>", "! control characters or malformed UTF-8", "8-bit that is no UTF-8"},
     };
     for (const auto& row : rows)
