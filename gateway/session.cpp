@@ -82,7 +82,9 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
 
 void Session::came_through(const protocol::IpAddress& proxy, std::optional<std::uint16_t> client_port) {
     proxy_ = proxy;
-    peer_.port = client_port.value_or(peer_.port);
+    if (!client_port) return;
+    peer_.port = *client_port;
+    peer_.destination.reset();  // what the socket tells is where the proxy came in
 }
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {

@@ -60,8 +60,8 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
-    std::optional<protocol::IpAddress> proxy_;
     protocol::ClientFacts peer_;  // both ends of the connection
+    std::optional<protocol::IpAddress> proxy_;
     Transport transport_;
     protocol::Dialogue dialogue_;
     Admission& admission_;
