@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/load_defence.h"
+#include "config/load_entrance.h"
 #include "config/load_limits.h"
 #include "config/load_policy.h"
 #include "config/load_smtp.h"
@@ -56,48 +57,6 @@ void read_hostname(Mapping& top, std::string& target, const std::string& system_
                  " is not a full one; write for example hostname: mx1.example.org",
              Finding::Weight::warning);
     }
-}
-
-void read_listeners(Mapping& top, Settings& settings) {
-    if (!top.is_given("listeners")) {
-        settings.listeners = {{{*protocol::IpAddress::parse("::"), 25}, {}}};
-        return;
-    }
-    top.each("listeners", [&](const YAML::Node& node) {
-        Mapping map(node, "listeners", top.findings());
-        if (!map.is_mapping()) return;
-        std::string address;
-        map.text("address", address);
-        if (map.is_given("proxy_protocol")) {
-            note(top.findings(), map["proxy_protocol"],
-                 "proxy_protocol is not supported by this version; leave it out");
-        }
-        const auto endpoint = parse_endpoint(address, 25);
-        if (endpoint) {
-            settings.listeners.push_back({*endpoint, place_of(node)});
-        } else {
-            note(top.findings(), node,
-                 "a listener needs an address such as \"[::]:25\" or \"127.0.0.1:2525\"");
-        }
-        map.finish();
-    });
-    if (is_missing(top["listeners"])) note(top.findings(), top["listeners"], "listeners must not be empty");
-}
-
-void read_tls(Mapping& top, Settings& settings, const std::filesystem::path& folder) {
-    top.each("tls", [&](const YAML::Node& node) {
-        Mapping map(node, "tls", top.findings());
-        if (!map.is_mapping()) return;
-        TlsIdentity identity;
-        read_path(map, "certificate", identity.certificate, folder);
-        read_path(map, "key", identity.key, folder);
-        identity.place = place_of(node);
-        if (identity.certificate.empty() || identity.key.empty()) {
-            note(top.findings(), node, "tls needs both a certificate and a key: paths of PEM files");
-        }
-        settings.tls.push_back(identity);
-        map.finish();
-    });
 }
 
 void read_domains(Mapping& top, Settings& settings) {
@@ -229,8 +188,9 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     const auto folder = std::filesystem::path(file).parent_path();
     Mapping top(root, "the configuration", findings);
     read_hostname(top, settings.hostname, system_hostname);
-    read_listeners(top, settings);
-    read_tls(top, settings, folder);
+    read_listeners(top, settings.listeners);
+    read_tls(top, settings.tls, folder);
+    read_require_tls(top, settings);
     read_domains(top, settings);
     read_downstream(top, settings, folder);
     read_dns(top, settings.dns);

@@ -9,6 +9,15 @@ std::string Endpoint::text() const {
     return host + ":" + std::to_string(port);
 }
 
+bool RequireTls::includes(const protocol::IpAddress& client) const {
+    return std::any_of(networks.begin(), networks.end(),
+                       [&](auto& network) { return network.contains(client); });
+}
+
+bool RequireTls::includes(const protocol::Domain& sender) const {
+    return std::find(domains.begin(), domains.end(), sender) != domains.end();
+}
+
 bool Smtp::normalizes_for(const protocol::IpAddress& client) const {
     return bare_newline == BareNewline::normalize ||
            std::any_of(normalize_for.begin(), normalize_for.end(),

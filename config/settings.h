@@ -32,6 +32,8 @@ struct Endpoint {
 struct Listener {
     Endpoint endpoint;
     Place place;
+    // If there are any, they alone may connect, and say who the client is (PROXY protocol).
+    std::vector<protocol::IpNetwork> proxies;
     friend bool operator==(const Listener&, const Listener&) = default;
 };
 
@@ -42,6 +44,15 @@ struct TlsIdentity {
     std::string key;
     Place place;
     friend bool operator==(const TlsIdentity&, const TlsIdentity&) = default;
+};
+
+// From whom mail is taken under TLS only.
+struct RequireTls {
+    std::vector<protocol::IpNetwork> networks;  // clients, from the greeting on
+    std::vector<protocol::Domain> domains;      // of MAIL FROM, exactly
+    bool includes(const protocol::IpAddress& client) const;
+    bool includes(const protocol::Domain& sender) const;
+    friend bool operator==(const RequireTls&, const RequireTls&) = default;
 };
 
 enum class DownstreamKind { smtp, lmtp, lmtp_unix, maildir };
@@ -206,6 +217,7 @@ struct Settings {
     std::string authserv_id;  // empty in the file: hostname
     std::vector<Listener> listeners;
     std::vector<TlsIdentity> tls;  // empty: STARTTLS is not offered
+    RequireTls require_tls;
     std::vector<protocol::Domain> domains;
     Downstream downstream;
     Dns dns;

@@ -59,19 +59,9 @@ int bound_socket(const config::Endpoint& endpoint, Sharing sharing) {
     return bind_socket(endpoint, true);
 }
 
-std::string address_of(int descriptor) {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "?";
-    char host[INET6_ADDRSTRLEN] = "";
-    if (storage.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-        ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-        return std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
-    }
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
-    return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+bool is_any(const protocol::IpAddress& address) {
+    const auto bytes = address.bytes();
+    return std::all_of(bytes.begin(), bytes.end(), [](auto octet) { return octet == 0; });
 }
 
 std::string remedy(int error, const config::Endpoint& endpoint) {
@@ -116,9 +106,38 @@ protocol::Result<int> listen_on(const config::Listener& listener, const std::str
     return problem_of(error, listener, config_file);
 }
 
+config::Endpoint bound_endpoint(int socket) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+    const auto endpoint = [](const auto& address, in_port_t port) {
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(&address);
+        const auto ip = protocol::IpAddress::from_bytes({bytes, sizeof address});
+        return config::Endpoint{ip.value_or(protocol::IpAddress()), ntohs(port)};
+    };
+    if (storage.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+        return endpoint(v6.sin6_addr, v6.sin6_port);
+    }
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    return endpoint(v4.sin_addr, v4.sin_port);
+}
+
+const config::Listener* listener_of(const config::Endpoint& bound,
+                                    const std::vector<config::Listener>& listeners) {
+    const config::Listener* found = nullptr;
+    for (const auto& listener : listeners) {
+        const auto& endpoint = listener.endpoint;
+        if (endpoint == bound) return &listener;
+        const bool covers = is_any(endpoint.address) || is_any(bound.address);
+        if (!found && endpoint.port == bound.port && covers) found = &listener;
+    }
+    return found;
+}
+
 std::string addresses_of(const std::vector<int>& sockets) {
     std::string text;
-    for (const int socket : sockets) text += (text.empty() ? "" : ",") + address_of(socket);
+    for (const int socket : sockets) text += (text.empty() ? "" : ",") + bound_endpoint(socket).text();
     return text;
 }
 

@@ -19,6 +19,13 @@ enum class Sharing { first, with_our_own };
 protocol::Result<int> listen_on(const config::Listener& listener, const std::string& config_file,
                                 Sharing sharing);
 
+// Where a socket really listens.
+config::Endpoint bound_endpoint(int socket);
+// The listener for a socket that is bound there: of the same address and port, or else of the same port, if
+// one of the two addresses stands for all. Null if there is none.
+const config::Listener* listener_of(const config::Endpoint& bound,
+                                    const std::vector<config::Listener>& listeners);
+
 // Where the sockets really listen, for the log: "127.0.0.1:25,[::]:25".
 std::string addresses_of(const std::vector<int>& sockets);
 

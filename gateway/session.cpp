@@ -28,6 +28,7 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment,
     dialogue.refuses_unauthorized_pipelining =
         settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
     dialogue.offers_tls = environment.snapshot->tls != nullptr;
+    dialogue.requires_tls = settings.require_tls.includes(client);
     const protocol::Capabilities downstream = environment.relay.offered();
     dialogue.offers_8bitmime = downstream.eight_bit_mime;
     dialogue.offers_smtputf8 = downstream.smtputf8 && downstream.eight_bit_mime;
@@ -80,6 +81,11 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
       dialogue_(dialogue_settings(*environment_, client)),
       admission_(admission),
       patience_(settings_.limits, Clock::now()) {}
+
+void Session::came_through(const protocol::IpAddress& proxy, std::optional<std::uint16_t> client_port) {
+    proxy_ = proxy;
+    client_port_ = client_port.value_or(client_port_);
+}
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
     if (refusal) dialogue_.refuse_session(*refusal);
@@ -210,6 +216,11 @@ awaitable<void> Session::judge(const protocol::JudgeHelo& question) {
 }
 
 void Session::judge(const protocol::JudgeMail& question) {
+    const auto& domain = question.reverse_path.domain;
+    if (domain && !dialogue_.is_tls() && settings_.require_tls.includes(*domain)) {
+        log_refusal(reply::kTlsNeeded);
+        return dialogue_.answer(reply::kTlsNeeded);
+    }
     if (const auto refusal = admission_.mail(client_, settings_.limits, Clock::now())) {
         log_refusal(*refusal);
         dialogue_.answer(*refusal);
@@ -363,6 +374,7 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
     LogLine line("message");
     line.add("id", transaction_->id())
         .add("client", client_.text())
+        .maybe("proxy", proxy_ ? proxy_->text() : "")
         .add("rdns", iprev.names.empty() ? "unknown" : iprev.names.front())
         .add("helo", dialogue_.helo())
         .add("from", "<" + transaction_->sender().reverse_path.text() + ">")
@@ -391,6 +403,7 @@ void Session::log_refusal(const Reply& reply, const std::string& recipient) cons
     LogLine line("refused");
     line.maybe("id", transaction_ ? transaction_->id() : "")
         .add("client", client_.text())
+        .maybe("proxy", proxy_ ? proxy_->text() : "")
         .add("helo", dialogue_.helo());
     if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
     if (!recipient.empty()) line.add("to", "<" + recipient + ">");

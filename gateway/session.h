@@ -21,6 +21,9 @@ class Session {
     Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client,
             Admission& admission);
 
+    // Before serve(): the client was named by this proxy, with its port there; or the proxy speaks for
+    // itself.
+    void came_through(const protocol::IpAddress& proxy, std::optional<std::uint16_t> client_port);
     // Until the client or we close. `refusal`: what to say instead of the greeting.
     awaitable<void> serve(std::optional<protocol::Reply> refusal);
     // 421 as soon as no transaction is running.
@@ -57,6 +60,7 @@ class Session {
     std::shared_ptr<Environment> environment_;
     const config::Settings& settings_;
     protocol::IpAddress client_;
+    std::optional<protocol::IpAddress> proxy_;
     std::uint16_t client_port_ = 0;
     Transport transport_;
     protocol::Dialogue dialogue_;

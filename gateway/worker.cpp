@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "gateway/listening.h"
 #include "gateway/log.h"
 #include "gateway/probe.h"
 #include "gateway/session.h"
@@ -50,6 +51,11 @@ protocol::IpAddress ip_of(const tcp::endpoint& endpoint) {
     return protocol::IpAddress::from_bytes(bytes).value_or(protocol::IpAddress());
 }
 
+void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
+    LogLine line("proxy");
+    log_warning(line.add("client", peer.text()).add("state", "closed").add("why", why));
+}
+
 // Never throws: memory may be what is short.
 void log_bug(const char* what) noexcept {
     try {
@@ -79,14 +85,17 @@ Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapsho
     for (const int socket : sockets) {
         look_for_half_open(socket, environment_->settings.limits.write_timeout);
         acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
+        entrances_.push_back(std::make_unique<Entrance>(bound_endpoint(socket)));
+        entrances_.back()->use(environment_->settings.listeners);
     }
 }
 
 Worker::~Worker() = default;
 
 void Worker::start() {
+    for (std::size_t i = 0; i < acceptors_.size(); ++i)
+        asio::co_spawn(context_, accept(*acceptors_[i], *entrances_[i]), report);
     probe_downstream(environment_);
-    for (const auto& acceptor : acceptors_) asio::co_spawn(context_, accept(*acceptor), report);
     asio::co_spawn(context_, watch_pressure(), report);
     thread_ = std::thread([this] {
         for (;;) {
@@ -100,7 +109,7 @@ void Worker::start() {
     });
 }
 
-awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
+awaitable<void> Worker::accept(tcp::acceptor& acceptor, const Entrance& entrance) {
     asio::steady_timer pause(context_);
     while (!is_draining_) {
         auto [error, socket] = co_await acceptor.async_accept(no_throw);
@@ -115,7 +124,7 @@ awaitable<void> Worker::accept(tcp::acceptor& acceptor) {
             co_await pause.async_wait(no_throw);
             continue;
         }
-        welcome(std::move(socket));
+        welcome(std::move(socket), entrance);
     }
 }
 
@@ -152,43 +161,80 @@ void Worker::give_memory_back() {
     ::malloc_trim(0);
 }
 
-// Also those who wait already get less time when sessions run short, and more when they are plenty again.
 awaitable<void> Worker::watch_pressure() {
     asio::steady_timer tick(context_);
-    config::seconds known{0};
     while (!is_draining_) {
         tick.expires_after(kPressureTick);
         auto [error] = co_await tick.async_wait(no_throw);
         if (error) break;
-        give_memory_back();
-        const auto& limits = environment_->settings.limits;
-        const auto sessions = admission_.sessions();
-        const auto idle_time = policy::idle_time(limits, sessions);
-        if (const auto is_on = admission_.changed_pressure(limits)) {
-            LogLine line("pressure");
-            log_warning(line.add("state", *is_on ? "sessions run short" : "over")
-                            .add("sessions", sessions)
-                            .add("idle_time", static_cast<std::uint64_t>(idle_time.count())));
-        }
-        if (std::exchange(known, idle_time) == idle_time) continue;
-        for (Session* session : sessions_) {
-            if (session) session->look_at_time();
+        try {
+            give_memory_back();
+            look_at_pressure();
+        } catch (const std::exception& exception) {
+            log_bug(exception.what());
         }
     }
 }
 
+// Also those who wait already get less time when sessions run short, and more when they are plenty again.
+void Worker::look_at_pressure() {
+    const auto& limits = environment_->settings.limits;
+    const auto sessions = admission_.sessions();
+    const auto idle_time = policy::idle_time(limits, sessions);
+    if (const auto is_on = admission_.changed_pressure(limits)) {
+        LogLine line("pressure");
+        log_warning(line.add("state", *is_on ? "sessions run short" : "over")
+                        .add("sessions", sessions)
+                        .add("idle_time", static_cast<std::uint64_t>(idle_time.count())));
+    }
+    if (std::exchange(known_idle_time_, idle_time) == idle_time) return;
+    for (Session* session : sessions_) {
+        if (session) session->look_at_time();
+    }
+}
+
 // What goes wrong here costs this client, not the loop that accepts the next one.
-void Worker::welcome(tcp::socket socket) {
+void Worker::welcome(tcp::socket socket, const Entrance& entrance) {
     try {
         ErrorCode gone;
-        const protocol::IpAddress client = ip_of(socket.remote_endpoint(gone));
-        if (!gone) asio::co_spawn(context_, run_session(std::move(socket), client), report);
+        const protocol::IpAddress peer = ip_of(socket.remote_endpoint(gone));
+        if (gone) return;
+        if (!entrance.is_for_proxies()) {
+            asio::co_spawn(context_, run_session(std::move(socket), peer, {}), report);
+        } else if (!entrance.lets_in(peer)) {
+            log_no_proxy(peer, "not one of the listener's proxies");
+        } else if (waiting_for_proxies_ >= environment_->settings.limits.sessions) {
+            log_no_proxy(peer, "too many connections without a header");
+        } else {
+            asio::co_spawn(context_, run_proxied(std::move(socket), peer), report);
+        }
     } catch (const std::exception& error) {
         log_bug(error.what());
     }
 }
 
-awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client) {
+// Who is counted, judged and named is the client that the header speaks of.
+awaitable<void> Worker::run_proxied(tcp::socket socket, protocol::IpAddress proxy) {
+    struct Waiting {
+        std::size_t& count;
+        explicit Waiting(std::size_t& counted) : count(counted) { ++count; }
+        ~Waiting() { --count; }
+    };
+    std::optional<Waiting> waiting(waiting_for_proxies_);
+    const protocol::ProxyHeaderRead read = co_await receive_proxy_header(socket);
+    waiting.reset();
+    if (read.state != protocol::ProxyHeaderRead::State::complete) {
+        log_no_proxy(proxy, read.why);
+        co_return;
+    }
+    const auto client = read.header.client.value_or(proxy);
+    Proxied proxied{proxy, {}};
+    if (read.header.client) proxied.client_port = read.header.port;
+    asio::co_spawn(context_, run_session(std::move(socket), client, proxied), report);
+}
+
+awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client,
+                                    std::optional<Proxied> proxied) {
     const std::shared_ptr<Environment> environment = environment_;
     struct Presence {  // leaves whatever happens
         Worker& worker;
@@ -206,6 +252,7 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
     ++session_count_;
     const Presence presence{*this, client, !refusal, sessions_.insert(sessions_.end(), nullptr)};
     Session session(environment, std::move(socket), client, admission_);
+    if (proxied) session.came_through(proxied->proxy, proxied->client_port);
     *presence.place = &session;
     if (is_draining_) refusal = reply::kShuttingDown;
     co_await session.serve(std::move(refusal));
@@ -215,6 +262,7 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
         environment_->relay.retire();
         environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+        for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
         probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)
             look_for_half_open(acceptor->native_handle(), snapshot->settings.limits.write_timeout);

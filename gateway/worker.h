@@ -12,6 +12,7 @@
 
 #include "gateway/admission.h"
 #include "gateway/environment.h"
+#include "gateway/proxy.h"
 #include "gateway/reserve.h"
 
 namespace gatepost::gateway {
@@ -37,13 +38,16 @@ class Worker {
     bool take_sign_of_life();
 
   private:
-    awaitable<void> accept(tcp::acceptor& acceptor);
+    awaitable<void> accept(tcp::acceptor& acceptor, const Entrance& entrance);
     bool could_turn_away(tcp::acceptor& acceptor);
     void note_shortage(bool is_short);
-    void welcome(tcp::socket socket);
+    void welcome(tcp::socket socket, const Entrance& entrance);
+    awaitable<void> run_proxied(tcp::socket socket, protocol::IpAddress proxy);
     awaitable<void> watch_pressure();
+    void look_at_pressure();
     void give_memory_back();
-    awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client);
+    awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client,
+                                std::optional<Proxied> proxied);
 
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.
     Admission& admission_;
@@ -54,11 +58,14 @@ class Worker {
     asio::thread_pool& disk_;
     std::shared_ptr<Environment> environment_;
     std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
+    std::vector<std::unique_ptr<Entrance>> entrances_;  // one for each of them
+    std::size_t waiting_for_proxies_ = 0;  // connections that have not said yet for whom they are
     std::atomic<bool> is_alive_{true};
     bool is_draining_ = false;
     Reserve reserve_;
     bool is_short_ = false;  // of descriptors
     std::size_t turned_away_ = 0;
+    config::seconds known_idle_time_{0};
     std::size_t most_sessions_ = 0;  // since memory was given back last
     std::size_t last_sessions_ = 0;  // a tick ago
     std::thread thread_;

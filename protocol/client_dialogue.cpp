@@ -87,6 +87,7 @@ void ClientDialogue::last_chunk(std::size_t octets) {
 void ClientDialogue::end_of_content() {
     if (step_ != Step::content) return void(fail("end of content without DATA"));
     outcomes_.clear();
+    step_ = Step::end;  // whatever fails from here on, the message may have been taken
     request(Step::end, {});
 }
 

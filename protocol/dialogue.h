@@ -29,6 +29,7 @@ struct DialogueSettings {
     std::size_t commands = 1000;          // between two delivered messages; more end the session
     std::size_t transactions = 1000;      // MAIL commands of a session; more end it
     bool offers_tls = false;
+    bool requires_tls = false;  // until it is up: 530 for all that is about mail (RFC 3207 section 4)
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
     bool offers_chunking = true;

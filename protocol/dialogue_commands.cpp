@@ -61,6 +61,13 @@ constexpr Capability kCapabilities[] = {
     {"ENHANCEDSTATUSCODES", always},
 };
 
+// RFC 3207 section 4; what is another protocol is closed as ever.
+bool may_come_in_the_clear(Verb verb) {
+    constexpr Verb kBeforeTls[] = {Verb::noop,     Verb::helo, Verb::ehlo,
+                                   Verb::starttls, Verb::quit, Verb::foreign};
+    return std::find(std::begin(kBeforeTls), std::end(kBeforeTls), verb) != std::end(kBeforeTls);
+}
+
 bool is_host_name_text(std::string_view text) {
     if (text.empty() || text.size() > kMaxHelo) return false;
     return std::all_of(text.begin(), text.end(), [](char c) { return !is_control(c) && is_ascii(c); });
@@ -91,6 +98,8 @@ Dialogue::Step Dialogue::obey(const Command& command) {
     if (command.verb == Verb::bdat) return bdat(command.argument);  // its octets must go, whatever else
     last_chunk_failed_ = false;
     if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
+    if (settings_.requires_tls && !is_tls_ && !may_come_in_the_clear(command.verb))
+        return say(reply::kTlsNeeded);
     switch (command.verb) {
         case Verb::helo:
         case Verb::ehlo: return hello(command);

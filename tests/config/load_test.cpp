@@ -124,7 +124,9 @@ std::vector<std::string> known_keys(const std::string& yaml) {
 TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
     const char* mappings[] = {"qqqqqqqq: 1",
                               "listeners: [{qqqqqqqq: 1}]",
+                              "listeners: [{proxy_protocol: {qqqqqqqq: 1}}]",
                               "tls: {qqqqqqqq: 1}",
+                              "require_tls: {qqqqqqqq: 1}",
                               "downstream: {qqqqqqqq: 1}",
                               "downstream: {retry: {qqqqqqqq: 1}}",
                               "dns: {qqqqqqqq: 1}",
@@ -142,7 +144,7 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
         const auto keys = known_keys(mapping);
         EXPECT_FALSE(keys.empty()) << mapping;
         for (const auto& key : keys) {
-            const bool is_unsupported = key == "proxy_protocol" || key == "arc";
+            const bool is_unsupported = key == "arc";
             EXPECT_NE(yaml.find(is_unsupported ? "not yet" : key + ":"), std::string::npos)
                 << mapping << " knows " << key;
         }
@@ -277,9 +279,6 @@ const BadRow kBadValues[] = {
      "names are not looked up"},
     {"listeners: [\"127.0.0.1:25\"]\n", "4:13: error: listeners must be a mapping of keys and values\n",
      "an element is a mapping with address"},
-    {"listeners:\n  - address: \"[::]:25\"\n    proxy_protocol: {from: [10.0.0.0/8]}\n",
-     "6:21: error: proxy_protocol is not supported by this version; leave it out\n",
-     "what is not done must not be relied on"},
     {"tls: {certificate: c.pem}\n",
      "4:6: error: tls needs both a certificate and a key: paths of PEM files\n", "half a pair"},
     {"policy: {enforce: policies}\n", "4:19: error: enforce must be one of observe, corroborated, policy\n",
@@ -415,18 +414,18 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "domains: [example.org, b@d]\n"
         "color: blue\n"
         "downstream: {servers: [\"smtp://h\"], spool: always}\n");
-    EXPECT_EQ(
-        findings(loaded),
-        "1:8: error: state must be a single value\n"
-        "2:11: error: hostname must be a full name such as mx1.example.org\n"
-        "3:20: error: sessions must be a whole number from 1 to 1000000\n"
-        "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
-        "4:24: error: 'b@d' is not a domain name\n"
-        "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, domains, "
-        "downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
-        "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
-        "senders "
-        "are told to try again\n");
+    EXPECT_EQ(findings(loaded),
+              "1:8: error: state must be a single value\n"
+              "2:11: error: hostname must be a full name such as mx1.example.org\n"
+              "3:20: error: sessions must be a whole number from 1 to 1000000\n"
+              "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
+              "4:24: error: 'b@d' is not a domain name\n"
+              "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
+              "require_tls, "
+              "domains, downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
+              "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
+              "senders "
+              "are told to try again\n");
 }
 
 TEST(Load, WarnsAndGoesOnWhereNothingIsWrongYet) {

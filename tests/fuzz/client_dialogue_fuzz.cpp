@@ -43,7 +43,7 @@ std::string converse(TlsWish wish, Script script) {
         if (data.starts_with("done 2")) __builtin_trap();
         outcome += '\n' + data;
         if (is_ok(data)) {
-            session.dialogue.end_of_content();
+            session.dialogue.end_of_content();  // what came unasked before it is a failure, too
             const auto end = run(session, script);
             if (end.starts_with("done 3") || end.starts_with("done 1")) __builtin_trap();
             if (end.starts_with("failed")) __builtin_trap();

@@ -15,6 +15,7 @@ DialogueSettings settings(std::uint8_t choice) {
     settings.errors = 5;
     settings.commands = 20;
     settings.offers_tls = choice & 1;
+    settings.requires_tls = (choice & 65) == 65;
     settings.offers_8bitmime = choice & 2;
     settings.offers_smtputf8 = choice & 4;
     return settings;

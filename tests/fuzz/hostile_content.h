@@ -83,28 +83,30 @@ struct ReadContent {
     protocol::MailFlaws flaws;
 };
 
-// The flaws of content whose dots are unstuffed.
-inline ReadContent judged(std::string octets, std::size_t size_limit) {
+// The flaws of content whose dots are unstuffed. Unless it is whole, a CR at its end may still get its LF.
+inline ReadContent judged(std::string octets, const protocol::ContentRules& rules, bool is_whole = true) {
     ReadContent read;
-    const auto clean = cleaned(octets);
     for (std::size_t i = 0; i < octets.size(); ++i) {
-        if (octets[i] == '\r' && octets.substr(i, 2) != "\r\n") read.flaws.bare_cr = true;
+        const bool is_open = i + 1 == octets.size() && !is_whole;
+        if (octets[i] == '\r' && octets.substr(i, 2) != "\r\n" && !is_open) read.flaws.bare_cr = true;
         if (octets[i] == '\n' && (i == 0 || octets[i - 1] != '\r')) read.flaws.bare_lf = true;
         if (octets[i] == '\0') read.flaws.nul = true;
     }
     for (std::size_t at = 0; at < octets.size();) {
-        const auto end = std::min(octets.find("\r\n", at), octets.size());
-        if (end - at > protocol::DataDecoder::kMaxLine) read.flaws.long_line = true;
-        at = end + 2;
+        const auto end = octets.find("\r\n", at);
+        const bool has_end = end != std::string::npos;
+        const auto length = has_end ? end - at : octets.size() - at - 1;  // of the last one, one is forgiven
+        if (length > rules.line_limit) read.flaws.long_line = true;
+        at = has_end ? end + 2 : octets.size();
     }
-    read.flaws.too_large = octets.size() > size_limit;
+    read.flaws.too_large = octets.size() > rules.size_limit;
     read.octets = std::move(octets);
     return read;
 }
 
 // What stands between DATA's 354 and the end of `wire`, which is cut behind its true end: RFC 5321
 // section 4.5.2, by searching. Nothing if there is no end.
-inline std::optional<ReadContent> read_by_searching(std::string& wire, std::size_t size_limit) {
+inline std::optional<ReadContent> read_by_searching(std::string& wire, const protocol::ContentRules& rules) {
     const std::string framed = "\r\n" + wire;
     const auto end = framed.find("\r\n.\r\n");
     if (end == std::string::npos) return {};
@@ -112,7 +114,7 @@ inline std::optional<ReadContent> read_by_searching(std::string& wire, std::size
     std::string octets = framed.substr(0, end + 2);
     for (std::size_t at = 0; (at = octets.find("\r\n.", at)) != std::string::npos; at += 2)
         octets.erase(at + 2, 1);
-    return judged(octets.substr(2), size_limit);
+    return judged(octets.substr(2), rules);
 }
 
 }  // namespace gatepost::tests

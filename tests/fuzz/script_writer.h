@@ -1,5 +1,5 @@
 // Makes a session of a fuzzer's choices, with a model that knows commands but no octets: it foretells each
-// reply and each question (RFC 5321, 2920, 3207).
+// reply and each question (RFC 5321, 2920, 3030, 3207).
 #pragma once
 
 #include <string>
@@ -33,7 +33,9 @@ class ScriptWriter {
     void settle() {
         auto& settings = script_.settings;
         settings.hostname = "mx.example";
-        settings.message_size = 300;
+        settings.message_size = in_.next(2) ? 20000 : 300;
+        settings.line_length = in_.next(2) ? 8192 : 100;
+        settings.refused_recipients = 1 + in_.next(6);
         settings.recipients = 1 + in_.next(3);
         settings.errors = 2 + in_.next(6);
         settings.commands = 8 + in_.next(30);
@@ -44,6 +46,7 @@ class ScriptWriter {
         settings.offers_tls = in_.next(2);
         settings.offers_8bitmime = !in_.now_and_then(4);
         settings.offers_smtputf8 = !in_.now_and_then(4);
+        settings.offers_chunking = !in_.now_and_then(8);
     }
 
     void greet() {
@@ -56,7 +59,7 @@ class ScriptWriter {
     }
 
     void step() {
-        switch (in_.next(16)) {
+        switch (in_.next(20)) {
             case 0:
             case 1: return hello();
             case 2:
@@ -70,6 +73,10 @@ class ScriptWriter {
             case 10: return starttls();
             case 11: return broken_line();
             case 12: return happen();
+            case 13:
+            case 14:
+            case 15:
+            case 16: return chunk();
             default: return plain();
         }
     }
@@ -77,9 +84,12 @@ class ScriptWriter {
     // What is true of every command; whether it is still to be answered.
     bool command(const std::string& line) {
         burst_.octets += line + "\r\n";
+        const bool is_bdat = line.starts_with("BDAT");
+        const auto length = line.size() + 2;
+        if (length > 65536 || (is_bdat && length > 4096)) return close_with("500 5.5.2"), false;
         if (++commands_ > settings_.commands) return close_with("421 4.7.0"), false;
-        if (line.size() + 2 > 65536) return close_with("500 5.5.2"), false;
-        if (line.size() + 2 > 4096) return say("500 5.5.2"), false;
+        if (length > 4096) return say("500 5.5.2"), false;
+        if (!is_bdat) last_chunk_failed_ = false;
         return true;
     }
     bool refused() { return is_refused_ ? say("503 5.5.1"), true : false; }
@@ -98,7 +108,7 @@ class ScriptWriter {
         forget();
     }
     void forget() {
-        in_transaction_ = is_utf8_ = false;
+        in_transaction_ = is_utf8_ = has_chunks_ = false;
         recipients_ = 0;
     }
 
@@ -217,18 +227,22 @@ class ScriptWriter {
         };
         const auto& row = in_.pick(kRows);
         if (!command("RCPT " + row.argument) || refused()) return;
-        if (!in_transaction_) return say("503 5.5.1");
+        if (!in_transaction_ || has_chunks_) return say("503 5.5.1");
         if (!row.refusal.empty()) return say(row.refusal);
         if (row.needs_utf8 && !is_utf8_) return say("553 5.6.7");
         if (recipients_ >= settings_.recipients) return say("452 4.5.3");
+        if (refused_recipients_ >= settings_.refused_recipients)
+            return recipients_ > 0 ? say("452 4.5.3") : close_with("421 4.7.0");
         const auto asked = ask("recipient", row.about);
         if (asked.is_yes) ++recipients_;
-        say(asked.status);
+        if (asked.status[0] != '5') return say(asked.status);
+        ++refused_recipients_;  // an unknown user is no error of the protocol
+        script_.replies.push_back(asked.status);
     }
 
     void data() {
         if (!command("DATA") || refused()) return;
-        if (!in_transaction_) return say("503 5.5.1");
+        if (!in_transaction_ || has_chunks_) return say("503 5.5.1");
         if (recipients_ == 0) return say("554 5.5.1");
         const auto asked = ask("data", "");
         say(asked.status);
@@ -242,28 +256,37 @@ class ScriptWriter {
         auto wire = hostile_content(in_);
         if (in_.now_and_then(8)) return unfinished_content(wire);
         wire += in_.next(2) ? "\r\n.\r\n" : "x\r\n.\r\n";
-        const auto read = *read_by_searching(wire, settings_.message_size);
+        const auto read = *read_by_searching(wire, rules());
         burst_.octets += wire;
         if (!read.flaws.any()) return judge_message(read.octets);
+        refuse_content(read.flaws);
+    }
+    protocol::ContentRules rules() const {
+        return {.size_limit = settings_.message_size, .line_limit = settings_.line_length};
+    }
+    void refuse_content(const protocol::MailFlaws& flaws) {
         ++errors_;
         commands_ = 0;
-        if (read.flaws.bare_cr || read.flaws.bare_lf) return close_with("550 5.5.2");
-        if (read.flaws.nul) return close_with("550 5.6.0");
-        script_.replies.push_back(read.flaws.too_large ? "552 5.3.4" : "550 5.6.0");
+        if (flaws.bare_cr || flaws.bare_lf) return close_with("550 5.5.2");
+        if (flaws.nul) return close_with("550 5.6.0");
+        script_.replies.push_back(flaws.too_large ? "552 5.3.4" : "550 5.6.0");
         forget();
     }
     void judge_message(const std::string& octets) {
         const auto asked = ask("message", octets);
         script_.replies.push_back(asked.status);
         commands_ = 0;
-        if (asked.is_yes) errors_ = 0;
+        if (asked.is_yes) errors_ = refused_recipients_ = 0;
         forget();
         if (asked.status.starts_with("421")) close();
     }
     // The client goes, or says nothing more, within the content.
     void unfinished_content(std::string wire) {
-        if (read_by_searching(wire, 0)) wire = "x";
+        if (read_by_searching(wire, rules())) wire = "x";
         burst_.octets += wire;
+        stop();
+    }
+    void stop() {
         if (in_.next(2)) {
             script_.replies.push_back("421 4.4.2");
             return finish(Event::out_of_time);
@@ -271,6 +294,83 @@ class ScriptWriter {
         finish(Event::client_gone);
     }
 
+    // BDAT: its octets go whatever becomes of it (RFC 3030 section 2).
+    void chunk() {
+        static constexpr const char* kBad[] = {"",
+                                               "x",
+                                               "-1",
+                                               "5LAST",
+                                               "5 LAST 6",
+                                               "5 FIRST",
+                                               "0x5",
+                                               "1\t",
+                                               "99999999999999999999",
+                                               "100000000000000000000"};
+        if (in_.now_and_then(24)) {
+            const std::string argument = in_.pick(kBad);
+            const bool is_number = argument == "1\t";
+            if (command("BDAT " + argument) && !is_number) close_with("501 5.5.4");
+            if (!is_closed_) end_chunk_of("x", false);
+            return;
+        }
+        std::string octets = in_.now_and_then(16) ? std::string(1024, 'l') : hostile_content(in_);
+        if (in_.now_and_then(16)) octets.clear();
+        const bool is_last = in_.next(2);
+        const auto size = std::string(in_.next(3), '0') + std::to_string(octets.size());
+        if (!command("BDAT " + size + (is_last ? (in_.next(2) ? " LAST" : "  last ") : ""))) return;
+        if (octets.size() > settings_.message_size) {
+            burst_.octets += octets;
+            return close_with("552 5.3.4");
+        }
+        end_chunk_of(octets, is_last);
+    }
+    void end_chunk_of(const std::string& octets, bool is_last) {
+        auto refusal = refusal_of_chunk(octets.size());
+        if (refusal.empty() && !has_chunks_) {
+            const auto asked = ask("data", "");
+            has_chunks_ = true;
+            content_.clear();
+            if (!asked.is_yes) refusal = asked.status;
+        }
+        if (!octets.empty() && in_.now_and_then(12)) {
+            burst_.octets += octets.substr(0, octets.size() - 1);
+            return stop();
+        }
+        if (!octets.empty() && in_.now_and_then(8)) end_burst();
+        burst_.octets += octets;
+        if (!refusal.empty()) return refuse_chunk(refusal);
+        content_ += octets;
+        const auto read = judged(content_, rules(), is_last);
+        if (read.flaws.any()) {
+            last_chunk_failed_ = true;
+            refuse_content(read.flaws);
+        } else if (is_last) {
+            judge_message(content_);
+        } else {
+            if (octets.size() >= 1024) --commands_;
+            say("250 2.0.0");
+        }
+        after_command();
+    }
+    std::string refusal_of_chunk(std::size_t size) const {
+        if (is_refused_) return "503 5.5.1";
+        if (!settings_.offers_chunking) return "502 5.5.1";
+        if (!in_transaction_ || recipients_ == 0) return "503 5.5.1";
+        const auto before = has_chunks_ ? content_.size() : 0;
+        return before + size > settings_.message_size ? "552 5.3.4" : "";
+    }
+    // The transaction is over; chunks that were sent behind it in good faith are no errors.
+    void refuse_chunk(const std::string& status) {
+        const bool in_good_faith = last_chunk_failed_ && !in_transaction_;
+        last_chunk_failed_ = true;
+        forget();
+        if (in_good_faith) {
+            script_.replies.push_back(status);
+        } else {
+            say(status);
+        }
+        after_command();
+    }
     void starttls() {
         if (!command("STARTTLS") || refused()) return;
         if (is_tls_) return say("503 5.5.1");
@@ -311,6 +411,7 @@ class ScriptWriter {
             {std::string(4094, 'l'), "500 5.5.1", ""},
             {std::string(4095, 'l'), "500 5.5.2", ""},
             {std::string(9000, 'l'), "500 5.5.2", ""},
+            {"BDAT " + std::string(9000, '0'), "", ""},
             {std::string(65535, 'l'), "500 5.5.2", ""},
         };
         const unsigned choice = in_.next(std::size(kRows) + 8);
@@ -375,7 +476,9 @@ class ScriptWriter {
     Burst burst_;
     bool is_closed_ = false, is_refused_ = false, is_shutting_down_ = false;
     bool has_helo_ = false, is_extended_ = false, is_tls_ = false, in_transaction_ = false, is_utf8_ = false;
-    std::size_t recipients_ = 0, errors_ = 0, commands_ = 0;
+    bool has_chunks_ = false, last_chunk_failed_ = false;
+    std::string content_;  // of the chunks so far
+    std::size_t recipients_ = 0, refused_recipients_ = 0, errors_ = 0, commands_ = 0;
 };
 
 }  // namespace gatepost::tests

@@ -170,6 +170,20 @@ TEST(ClientDialogue, TakesNonsenseForAFailure) {  // notes/attacks.md R7
     }
 }
 
+// Two replies to DATA: the second one is there before the content ends, and whose reply it is nobody knows.
+TEST(ClientDialogue, DoesNotKnowTheOutcomeWhenAReplyCameTooEarly) {
+    auto session = greeted();
+    session.dialogue.begin("a@x", "");
+    session.run("");
+    session.dialogue.recipient("b@ours");
+    session.run("250 ok\r\n250 ok\r\n");
+    session.dialogue.data();
+    EXPECT_EQ(session.run("354 go\r\n550 no\r\n"), "done 354 go");
+    session.dialogue.end_of_content();
+    EXPECT_EQ(session.run(""), "unknown reply without a command");
+    EXPECT_FALSE(session.dialogue.is_usable());
+}
+
 TEST(ClientDialogue, KnowsWhenTheOutcomeIsUnknown) {  // notes/attacks.md R6
     for (const bool after_the_dot : {false, true}) {
         for (const char* half : {"", "250", "250-only\r\n"}) {

@@ -52,7 +52,8 @@ std::string unescaped(std::string_view text) {
 }
 
 void set(DialogueSettings& settings, const std::string& name, const std::string& value) {
-    if (name == "tls") settings.offers_tls = value == "yes";
+    if (name == "tls") settings.offers_tls = value == "yes" || value == "required";
+    if (name == "tls") settings.requires_tls = value == "required";
     if (name == "8bitmime") settings.offers_8bitmime = value == "yes";
     if (name == "smtputf8") settings.offers_smtputf8 = value == "yes";
     if (name == "chunking") settings.offers_chunking = value == "yes";
