@@ -32,6 +32,9 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment,
     const protocol::Capabilities downstream = environment.relay.offered();
     dialogue.offers_8bitmime = downstream.eight_bit_mime;
     dialogue.offers_smtputf8 = downstream.smtputf8 && downstream.eight_bit_mime;
+    dialogue.offers_binarymime = downstream.binarymime && downstream.chunking && downstream.eight_bit_mime;
+    dialogue.offers_dsn = downstream.dsn;
+    dialogue.offers_requiretls = downstream.requiretls;
     if (downstream.max_size > 0) {
         dialogue.message_size = std::min(dialogue.message_size, downstream.max_size);
     }

@@ -197,10 +197,12 @@ class Downstream(Case):
             thread.join()
 
     def test_R9_a_recipient_that_the_downstream_cannot_take_is_refused_each_time(self):
-        sink = self.open(Sink(capabilities=("SIZE 1000",)))
+        sink = self.open(Sink())
         gateway = self.open(self.made(sink.url, workers=1))
         client = self.client(gateway)
-        client.command("MAIL FROM:<alice@sender.example> SIZE=2000")
+        sink.capabilities = ["SIZE 1000"]  # from now on: the client was told otherwise
+        sink.end_connections()
+        self.assert_status(client.command("MAIL FROM:<alice@sender.example> SIZE=2000"), "250 2.1.0")
         for _ in range(3):
             self.assert_status(client.command("RCPT TO:<bob@example.org>"), "552 5.3.4")
         self.assertFalse([line for _, line in sink.commands if line.startswith("RCPT")])

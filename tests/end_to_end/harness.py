@@ -489,9 +489,12 @@ class Sink:
         self.commands = []   # (number of the connection, line)
         self.connections = []
         self.threads = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = self.listen()
         self.port = self.listener.getsockname()[1]
         self.start(self.accept)
+
+    def listen(self):
+        return socket.create_server(("127.0.0.1", 0))
 
     @property
     def url(self):

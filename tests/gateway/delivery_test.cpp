@@ -113,6 +113,35 @@ TEST(DownstreamReply, IsPassedOnInItsClass) {
     for (const auto& row : rows) EXPECT_EQ(as_ours(row.theirs), row.ours) << row.reason;
 }
 
+// What the downstream has against the gateway is no fault of the message (RFC 5321 section 4.2.2).
+TEST(DownstreamReply, OfAMisconfigurationIsTemporary) {
+    for (const int code : {500, 502, 503, 504, 530, 534, 535, 538, 555}) {
+        const Reply theirs{code, "5.5.1", {"What?"}};
+        EXPECT_TRUE(is_misconfiguration(theirs)) << code;
+        EXPECT_EQ(as_ours(theirs).code, 451) << code;
+        EXPECT_EQ(as_ours(theirs).enhanced, "4.3.5") << code;
+    }
+    for (const int code : {250, 421, 450, 451, 452, 501, 521, 550, 551, 552, 553, 554, 556}) {
+        EXPECT_FALSE(is_misconfiguration({code, "", {}})) << code;
+    }
+}
+
+TEST(Outgoing, KnowsItsSize) {
+    const TemporaryFolder folder;
+    const auto header = Header::parse(kHeader);
+    for (const bool has_body : {false, true}) {
+        for (const std::vector<std::size_t>& removed :
+             {std::vector<std::size_t>{}, std::vector<std::size_t>{0, 2},
+              std::vector<std::size_t>{0, 1, 2, 3}}) {
+            MessageBuffer buffer(folder.path(), 100);
+            ASSERT_TRUE(buffer.append(std::string(has_body ? 1000 : 0, 'x')));
+            Outgoing message{"Received: x\r\n", *header, removed, has_body, buffer};
+            OutgoingReader reader(message);
+            EXPECT_EQ(size_of(message), read_all(reader).size());
+        }
+    }
+}
+
 TEST(DownstreamReply, IsCleanAndBounded) {
     const Reply ours = as_ours(
         {550, "5.1.1", std::vector<std::string>(100, "a\r\n250 ok\x1b[31m" + std::string(1000, 'x'))});
