@@ -153,28 +153,35 @@ void Worker::give_memory_back() {
     ::malloc_trim(0);
 }
 
-// Also those who wait already get less time when sessions run short, and more when they are plenty again.
 awaitable<void> Worker::watch_pressure() {
     asio::steady_timer tick(context_);
-    config::seconds known{0};
     while (!is_draining_) {
         tick.expires_after(kPressureTick);
         auto [error] = co_await tick.async_wait(no_throw);
         if (error) break;
-        give_memory_back();
-        const auto& limits = environment_->settings.limits;
-        const auto sessions = admission_.sessions();
-        const auto idle_time = policy::idle_time(limits, sessions);
-        if (const auto is_on = admission_.changed_pressure(limits)) {
-            LogLine line("pressure");
-            log_warning(line.add("state", *is_on ? "sessions run short" : "over")
-                            .add("sessions", sessions)
-                            .add("idle_time", static_cast<std::uint64_t>(idle_time.count())));
+        try {
+            give_memory_back();
+            look_at_pressure();
+        } catch (const std::exception& exception) {
+            log_bug(exception.what());
         }
-        if (std::exchange(known, idle_time) == idle_time) continue;
-        for (Session* session : sessions_) {
-            if (session) session->look_at_time();
-        }
+    }
+}
+
+// Also those who wait already get less time when sessions run short, and more when they are plenty again.
+void Worker::look_at_pressure() {
+    const auto& limits = environment_->settings.limits;
+    const auto sessions = admission_.sessions();
+    const auto idle_time = policy::idle_time(limits, sessions);
+    if (const auto is_on = admission_.changed_pressure(limits)) {
+        LogLine line("pressure");
+        log_warning(line.add("state", *is_on ? "sessions run short" : "over")
+                        .add("sessions", sessions)
+                        .add("idle_time", static_cast<std::uint64_t>(idle_time.count())));
+    }
+    if (std::exchange(known_idle_time_, idle_time) == idle_time) return;
+    for (Session* session : sessions_) {
+        if (session) session->look_at_time();
     }
 }
 

@@ -44,6 +44,7 @@ class Worker {
     void welcome(tcp::socket socket, const Entrance& entrance);
     awaitable<void> run_proxied(tcp::socket socket, protocol::IpAddress proxy);
     awaitable<void> watch_pressure();
+    void look_at_pressure();
     void give_memory_back();
     awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client,
                                 std::optional<Proxied> proxied);
@@ -64,6 +65,7 @@ class Worker {
     Reserve reserve_;
     bool is_short_ = false;  // of descriptors
     std::size_t turned_away_ = 0;
+    config::seconds known_idle_time_{0};
     std::size_t most_sessions_ = 0;  // since memory was given back last
     std::size_t last_sessions_ = 0;  // a tick ago
     std::thread thread_;
