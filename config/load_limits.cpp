@@ -32,6 +32,7 @@ constexpr CountRow kCounts[] = {
     {"recipients", &Limits::recipients, 100, 100'000},  // RFC 5321 section 4.5.3.1.8: at least 100
     {"header_fields", &Limits::header_fields, 100, 100'000},
     {"hops", &Limits::hops, 10, 1000},
+    {"dns_questions", &Limits::dns_questions, 50, 2000},
 };
 
 constexpr CountRow kSizes[] = {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "gateway/client_lists.h"
 #include "gateway/environment.h"
 #include "gateway/transaction.h"
 #include "gateway/transport.h"
@@ -36,6 +37,7 @@ class Session {
     awaitable<policy::Judgement> verify();
     awaitable<protocol::Reply> hand_over(const policy::Judgement& judgement);
 
+    bool may_foresee();
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
     auth::SpfClient spf_client() const;
     policy::Circumstances circumstances() const;
@@ -48,6 +50,9 @@ class Session {
     const config::Settings& settings_;
     protocol::IpAddress client_;
     Transport transport_;
+    ClientLists lists_;
+    bool talked_first_ = false;
+    unsigned foreseen_ = 0;  // HELO and MAIL since the last message whose look-ups were begun early
     protocol::Dialogue dialogue_;
     std::optional<Transaction> transaction_;
     Deadline content_deadline_ = Deadline::max();
