@@ -185,9 +185,17 @@ bool claims_our_receiver(std::string_view field_body, const std::vector<std::str
     return !receiver || is_one_of(*receiver, our_ids);
 }
 
+bool claims_our_seal(std::string_view field_body, const std::vector<std::string>& our_ids) {
+    if (const auto id = parsed_chain_authserv_id(field_body)) return is_one_of(*id, our_ids);
+    const std::string text = protocol::lowered(protocol::unfolded(field_body));
+    return std::any_of(our_ids.begin(), our_ids.end(), [&](const auto& ours) {
+        return text.find(protocol::lowered(ours)) != std::string::npos;
+    });
+}
+
 std::vector<std::size_t> fields_to_remove(const protocol::Header& header,
                                           const std::vector<std::string>& our_ids,
-                                          std::string_view private_header) {
+                                          std::string_view private_header, ArcResult arc) {
     using protocol::equals_ignoring_case;
     std::vector<std::size_t> indices;
     for (std::size_t i = 0; i < header.size(); ++i) {
@@ -195,6 +203,8 @@ std::vector<std::size_t> fields_to_remove(const protocol::Header& header,
         const bool goes =
             (equals_ignoring_case(field.name, "Authentication-Results") &&
              claims_our_id(field.body, our_ids)) ||
+            (arc != ArcResult::pass && equals_ignoring_case(field.name, "ARC-Authentication-Results") &&
+             claims_our_seal(field.body, our_ids)) ||
             (equals_ignoring_case(field.name, "Received-SPF") && claims_our_receiver(field.body, our_ids)) ||
             (!private_header.empty() && equals_ignoring_case(field.name, private_header));
         if (goes) indices.push_back(i);

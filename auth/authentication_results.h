@@ -29,10 +29,16 @@ bool claims_our_id(std::string_view field_body, const std::vector<std::string>& 
 // Whether a Received-SPF field names one of ours as its receiver, or nobody (RFC 7208 section 9.1).
 bool claims_our_receiver(std::string_view field_body, const std::vector<std::string>& our_ids);
 
-// Indices of the fields to take out before ours go in: Authentication-Results and Received-SPF that could be
-// taken for ours, and our own private header. After verification only; ARC fields stay.
+// Whether an ARC-Authentication-Results field says that we wrote it. We seal nothing, so outside a chain that
+// verified it is forged. One of somebody else is never touched, even if we cannot read it: its seal covers
+// it.
+bool claims_our_seal(std::string_view field_body, const std::vector<std::string>& our_ids);
+
+// Indices of the fields to take out before ours go in: Authentication-Results, Received-SPF and, unless `arc`
+// is pass, ARC-Authentication-Results that could be taken for ours, and our own private header. After
+// verification only.
 std::vector<std::size_t> fields_to_remove(const protocol::Header& header,
                                           const std::vector<std::string>& our_ids,
-                                          std::string_view private_header);
+                                          std::string_view private_header, ArcResult arc = ArcResult::none);
 
 }  // namespace gatepost::auth

@@ -1,5 +1,7 @@
 #include "auth/authres_parse.h"
 
+#include <algorithm>
+
 #include "protocol/ascii.h"
 #include "protocol/domain.h"
 #include "protocol/field_cursor.h"
@@ -33,6 +35,8 @@ class AuthresParser {
 
     // The raw authserv-id, or nothing.
     std::optional<std::string> parse();
+    // The same behind the instance of an ARC-Authentication-Results field (RFC 8617 section 4.1.1).
+    std::optional<std::string> parse_of_chain();
     // The raw receiver= of a Received-SPF field, which has the same white space and values.
     std::optional<std::string> parse_receiver();
 
@@ -117,6 +121,13 @@ std::optional<std::string> AuthresParser::parse() {
     return id;
 }
 
+std::optional<std::string> AuthresParser::parse_of_chain() {
+    if (!skip() || !protocol::equals_ignoring_case(cursor_.take_while(is_keyword_char), "i")) return {};
+    if (!sign('=') || cursor_.take_while(protocol::is_digit).empty()) return {};
+    if (!sign(';')) return {};
+    return parse();
+}
+
 // Result, comment, then key=value pairs (RFC 7208 section 9.1); some writers leave the semicolons out.
 std::optional<std::string> AuthresParser::parse_receiver() {
     std::optional<std::string> receiver;
@@ -142,12 +153,28 @@ std::string comparable_id(std::string_view id) {
     return protocol::lowered(id);
 }
 
+namespace {
+
+// An id in other letters than ASCII's that is no domain name may look like ours: "mx" in full-width letters.
+std::optional<std::string> readable_id(const std::optional<std::string>& id) {
+    if (!id) return {};
+    const bool is_plain = std::all_of(id->begin(), id->end(), protocol::is_ascii);
+    if (!is_plain && !protocol::Domain::parse(*id)) return {};
+    return comparable_id(*id);
+}
+
+}  // namespace
+
 std::optional<std::string> parsed_authserv_id(std::string_view field_body) {
     const std::string text = protocol::unfolded(field_body);
     if (!protocol::is_clean_text(text)) return {};
-    const auto id = AuthresParser(text).parse();
-    if (!id) return {};
-    return comparable_id(*id);
+    return readable_id(AuthresParser(text).parse());
+}
+
+std::optional<std::string> parsed_chain_authserv_id(std::string_view field_body) {
+    const std::string text = protocol::unfolded(field_body);
+    if (!protocol::is_clean_text(text)) return {};
+    return readable_id(AuthresParser(text).parse_of_chain());
 }
 
 std::optional<std::string> parsed_spf_receiver(std::string_view field_body) {

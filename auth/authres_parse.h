@@ -12,6 +12,9 @@ namespace gatepost::auth {
 // otherwise.
 std::optional<std::string> parsed_authserv_id(std::string_view field_body);
 
+// The same of the body of an ARC-Authentication-Results field.
+std::optional<std::string> parsed_chain_authserv_id(std::string_view field_body);
+
 // The receiver= of a Received-SPF field body, likewise. Nothing if it does not parse or names none.
 std::optional<std::string> parsed_spf_receiver(std::string_view field_body);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "auth/subject_tag.h"
 #include "protocol/ascii.h"
 
 namespace gatepost::auth {
@@ -39,7 +40,9 @@ DkimVerifier::DkimVerifier(const protocol::Header& header, const std::optional<D
     for (const auto& signature : signatures_) {
         if (signature.is_chosen && !signature.tags.flaw) want_body_hash(signature.tags);
     }
-    if (!body_hashes_.empty()) signed_fields_.emplace(header);
+    if (body_hashes_.empty()) return;
+    signed_fields_.emplace(header);
+    untagged_ = without_subject_tag(header);
 }
 
 // Usable signatures related to the author domain first, then other usable ones, then the rest. What comes
@@ -99,21 +102,24 @@ std::vector<DkimOutcome> DkimVerifier::verify(DnsFacts& facts, std::int64_t now,
 }
 
 // What the message alone settles is said without looking at the key, except a wrong body hash: its key tells
-// whether the signer is only testing, and was asked for anyway. But a wrong body hash never waits for a
-// broken name server.
+// whether it ever was the signer's and whether that is only testing, and was asked for anyway; and an expired
+// one likewise. But neither waits for a broken name server.
 DkimOutcome DkimVerifier::evaluate(Signature& signature, DnsFacts& facts, std::int64_t now,
                                    DkimKeyCache* cache) {
     const auto& tags = signature.tags;
     auto outcome = describe(tags);
     if (tags.flaw) return conclude(outcome, tags.flaw->result, tags.flaw->why);
     if (!signature.is_chosen) return conclude(outcome, DkimResult::policy, "too many signatures");
-    if (tags.expiration && now - limits_.clock_skew > *tags.expiration) {
-        return conclude(outcome, DkimResult::fail, "signature expired");
-    }
-    if (tags.body_length && *tags.body_length > body_hash(tags).length()) {
+    const bool has_expired = tags.expiration && now - limits_.clock_skew > *tags.expiration;
+    if (!has_expired && tags.body_length && *tags.body_length > body_hash(tags).length()) {
         return conclude(outcome, DkimResult::neutral, "l= is longer than the body");
     }
     const auto* answer = facts.find(RecordType::txt, tags.key_name());
+    if (has_expired) {
+        const bool has_answer = answer && answer->status != DnsStatus::failed;
+        outcome.is_genuine = has_answer && try_keys(signature, *answer, cache).is_genuine;
+        return conclude(outcome, DkimResult::fail, "signature expired");
+    }
     if (!answer) return conclude(outcome, DkimResult::temperror, "key not known yet");
     if (answer->status != DnsStatus::failed) return try_keys(signature, *answer, cache);
     if (!has_body_hash(tags)) return conclude(outcome, DkimResult::fail, "body hash mismatch");
@@ -128,13 +134,15 @@ DkimOutcome DkimVerifier::try_keys(Signature& signature, const DnsAnswer& answer
     for (const auto& candidate : found.keys) {
         outcome.key_bits = candidate.key.key->bits();
         outcome.testing = candidate.key.testing;
-        if (!body_is_sound) return conclude(outcome, DkimResult::fail, "body hash mismatch");
-        if (!is_by(signature, candidate)) continue;
+        const bool is_signed = is_by(signature, candidate);
+        outcome.is_genuine = is_signed || was_by(signature, candidate);
+        if (outcome.is_genuine && !(is_signed && body_is_sound)) break;
+        if (!is_signed) continue;
         const auto why = unsigned_part(signature.tags);
         outcome.is_partial = !why.empty();
         return conclude(outcome, DkimResult::pass, why);
     }
-    return conclude(outcome, DkimResult::fail, "signature mismatch");
+    return conclude(outcome, DkimResult::fail, body_is_sound ? "signature mismatch" : "body hash mismatch");
 }
 
 // The keys at the name that may have made this signature. Several records there are undefined by the RFC: a
@@ -168,15 +176,24 @@ bool DkimVerifier::has_body_hash(const DkimSignature& tags) const {
 }
 
 bool DkimVerifier::is_by(Signature& signature, const Candidate& candidate) {
-    if (const auto it = signature.verified.find(candidate.record); it != signature.verified.end())
-        return it->second;
-    const auto& tags = signature.tags;
-    if (!signature.header_hash) {
+    return verifies(signature.tags, header_, signature.as_it_is, candidate);
+}
+
+// Whether it was, before the Subject was given a tag.
+bool DkimVerifier::was_by(Signature& signature, const Candidate& candidate) {
+    return untagged_ && signature.tags.has_signed("subject") &&
+           verifies(signature.tags, *untagged_, signature.without_tag, candidate);
+}
+
+bool DkimVerifier::verifies(const DkimSignature& tags, const protocol::Header& header, HeaderCheck& check,
+                            const Candidate& candidate) const {
+    if (const auto it = check.verified.find(candidate.record); it != check.verified.end()) return it->second;
+    if (!check.hash) {
         const auto fields = signed_fields_->select(tags.signed_names, tags.field);
-        signature.header_hash = sha256(signed_header(header_, fields, header_[tags.field], tags));
+        check.hash = sha256(signed_header(header, fields, header[tags.field], tags));
     }
-    const bool verified = candidate.key.key->verify(*signature.header_hash, tags.signature);
-    signature.verified.emplace(candidate.record, verified);
+    const bool verified = candidate.key.key->verify(*check.hash, tags.signature);
+    check.verified.emplace(candidate.record, verified);
     return verified;
 }
 

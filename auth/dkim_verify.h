@@ -44,12 +44,16 @@ class DkimVerifier {
     std::vector<DkimOutcome> verify(DnsFacts& facts, std::int64_t now, DkimKeyCache* cache);
 
   private:
+    // Of one signature over one form of the header.
+    struct HeaderCheck {
+        std::optional<Digest> hash;
+        std::map<std::string, bool, std::less<>>
+            verified;  // key record -> whether the signature is by that key
+    };
     struct Signature {
         DkimSignature tags;
         bool is_chosen = false;
-        std::optional<Digest> header_hash;
-        std::map<std::string, bool, std::less<>>
-            verified;  // key record -> whether the signature is by that key
+        HeaderCheck as_it_is, without_tag;
     };
     struct Candidate {
         std::string_view record;
@@ -68,12 +72,17 @@ class DkimVerifier {
     Candidates candidates(const DkimSignature& tags, const DnsAnswer& answer, DkimKeyCache* cache) const;
     bool has_body_hash(const DkimSignature& tags) const;
     bool is_by(Signature& signature, const Candidate& candidate);
+    bool was_by(Signature& signature, const Candidate& candidate);
+    bool verifies(const DkimSignature& tags, const protocol::Header& header, HeaderCheck& check,
+                  const Candidate& candidate) const;
     std::string_view unsigned_part(const DkimSignature& tags) const;
 
     const protocol::Header& header_;
     DkimLimits limits_;
     std::vector<Signature> signatures_;
     std::optional<SignedFields> signed_fields_;
+    std::optional<protocol::Header>
+        untagged_;                       // the header without the "[tag]" of its Subject, if there is one
     std::vector<BodyHash> body_hashes_;  // at most one for each canonicalization
 };
 

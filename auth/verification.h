@@ -38,6 +38,11 @@ struct DkimOutcome {
     // for anybody who holds it can append text (RFC 6376 section 8.2).
     bool is_partial = false;
 
+    // A key of signing_domain did make this signature, over the header as it is or as it was before a list
+    // put its "[tag]" into the Subject; whatever became of the body since. Anybody can write a signature that
+    // fails, but not one that fails like this.
+    bool is_genuine = false;
+
     // Whether signing_domain stands behind the whole message.
     bool vouches() const { return result == DkimResult::pass && !is_partial; }
 };

@@ -8,6 +8,7 @@
 #include "config/load_defence.h"
 #include "config/load_limits.h"
 #include "config/load_policy.h"
+#include "config/load_smtp.h"
 #include "config/reader.h"
 #include "config/survey.h"
 #include "config/units.h"
@@ -19,7 +20,8 @@ namespace {
 using protocol::Domain;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxFindings = 100;  // more than anybody reads at once
+constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
+constexpr std::size_t kMaxFindings = 100;    // more than anybody reads at once
 
 bool is_missing(const YAML::Node& node) {
     return !node || (node.IsSequence() && node.size() == 0);
@@ -125,12 +127,18 @@ void read_server(Mapping& map, const YAML::Node& node, const std::filesystem::pa
     auto server = parse_downstream(*text);
     if (!server) {
         note(map.findings(), node,
-             shown(*text) + " is no downstream server; write smtp://host:25 or maildir:///path");
+             shown(*text) +
+                 " is no downstream server; write smtp://host:25, lmtp://host:24, lmtp+unix:///path or "
+                 "maildir:///path");
         return;
     }
     server->place = place_of(node);
-    if (server->kind == DownstreamKind::maildir) {
+    if (!server->path.empty()) {
         server->path = (folder / server->path).lexically_normal().string();
+    }
+    if (server->kind == DownstreamKind::lmtp_unix && server->path.size() > kMaxSocketPath) {
+        note(map.findings(), node,
+             "the path of a socket has at most 107 octets; make a symbolic link to its folder");
     }
     servers.push_back(std::move(*server));
 }
@@ -147,13 +155,9 @@ void refuse_unsupported(Mapping& map, const Downstream& downstream) {
              "try again");
     }
     for (const auto& server : downstream.servers) {
-        const bool is_lmtp = server.kind == DownstreamKind::lmtp || server.kind == DownstreamKind::lmtp_unix;
         const bool is_maildir_of_several =
             server.kind == DownstreamKind::maildir && downstream.servers.size() > 1;
-        if (is_lmtp) {
-            map.findings().push_back({Finding::Weight::error, server.place,
-                                      "LMTP is not supported by this version; use smtp:// or maildir://"});
-        } else if (is_maildir_of_several) {
+        if (is_maildir_of_several) {
             map.findings().push_back({Finding::Weight::error, server.place,
                                       "a maildir must be the only server; leave out it or the others"});
         }
@@ -184,6 +188,12 @@ void read_downstream(Mapping& top, Settings& settings, const std::filesystem::pa
                                {"opportunistic", DownstreamTls::opportunistic},
                                {"verify", DownstreamTls::verify},
                                {"dane", DownstreamTls::dane}});
+    map.choice<AnnounceClient>("announce_client", downstream.announce_client,
+                               {{"auto", AnnounceClient::automatic},
+                                {"xclient", AnnounceClient::xclient},
+                                {"xforward", AnnounceClient::xforward},
+                                {"none", AnnounceClient::none}});
+    map.duration<seconds>("probe", downstream.probe, 1s, 86400s);
     map.choice<SpoolMode>(
         "spool", downstream.spool,
         {{"never", SpoolMode::never}, {"outage", SpoolMode::outage}, {"always", SpoolMode::always}});
@@ -226,6 +236,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);
+    read_smtp(top, settings.smtp);
     read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;
     read_own_name(top, "authserv_id", settings.authserv_id);

@@ -30,6 +30,7 @@ constexpr CountRow kCounts[] = {
     {"errors", &Limits::errors, 1, 1000},
     {"commands", &Limits::commands, 20, kMany},
     {"recipients", &Limits::recipients, 100, 100'000},  // RFC 5321 section 4.5.3.1.8: at least 100
+    {"transactions", &Limits::transactions, 1, kMany},
     {"header_fields", &Limits::header_fields, 100, 100'000},
     {"hops", &Limits::hops, 10, 1000},
     {"dns_questions", &Limits::dns_questions, 50, 2000},

@@ -9,6 +9,12 @@ std::string Endpoint::text() const {
     return host + ":" + std::to_string(port);
 }
 
+bool Smtp::normalizes_for(const protocol::IpAddress& client) const {
+    return bare_newline == BareNewline::normalize ||
+           std::any_of(normalize_for.begin(), normalize_for.end(),
+                       [&](const auto& network) { return network.contains(client); });
+}
+
 bool Settings::accepts_domain(const protocol::Domain& domain) const {
     return std::find(domains.begin(), domains.end(), domain) != domains.end();
 }

@@ -46,6 +46,9 @@ struct TlsIdentity {
 
 enum class DownstreamKind { smtp, lmtp, lmtp_unix, maildir };
 enum class DownstreamTls { none, opportunistic, verify, dane };
+// Whether the downstream is told who the client is: XCLIENT makes it treat the session as that client's,
+// XFORWARD is for its log. automatic: XCLIENT where it is listed, else XFORWARD where that is.
+enum class AnnounceClient { automatic, xclient, xforward, none };
 enum class SpoolMode { never, outage, always };
 
 struct DownstreamServer {
@@ -68,6 +71,8 @@ struct RetryTimes {
 struct Downstream {
     std::vector<DownstreamServer> servers;
     DownstreamTls tls = DownstreamTls::opportunistic;
+    AnnounceClient announce_client = AnnounceClient::automatic;
+    seconds probe{300};  // what a server last said it can do is asked for anew when it is older
     SpoolMode spool = SpoolMode::never;
     RetryTimes retry;
     friend bool operator==(const Downstream&, const Downstream&) = default;
@@ -129,6 +134,7 @@ struct Limits {
     std::size_t errors = 10;      // protocol errors before 421
     std::size_t commands = 1000;  // without a transaction coming to an end, before 421
     std::size_t recipients = 100;
+    std::size_t transactions = 1000;  // MAIL commands of a session, before 421
 
     std::size_t message_size = 50 * 1024 * 1024;
     std::size_t line_length = 8192;  // of the content, without CRLF
@@ -152,6 +158,22 @@ struct Limits {
     std::size_t dns_questions = 200;  // of a message, over all checks; auth/dns_facts.h says why so many
     seconds drain_timeout{30};        // running transactions at SIGTERM
     friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+enum class BareNewline { reject, normalize };
+enum class UnauthorizedPipelining { allow, refuse };
+
+// How what is not quite SMTP is taken.
+struct Smtp {
+    // A bare CR or LF in content: 550 at its end, or bare LF becomes CRLF and bare CR a space, before DKIM is
+    // verified.
+    BareNewline bare_newline = BareNewline::reject;
+    std::vector<protocol::IpNetwork> normalize_for;  // clients for whom it is normalize anyhow
+    // A client that sends on where it must wait for a reply (RFC 2920 section 3.1), or speaks before the
+    // greeting.
+    UnauthorizedPipelining unauthorized_pipelining = UnauthorizedPipelining::allow;
+    bool normalizes_for(const protocol::IpAddress& client) const;
+    friend bool operator==(const Smtp&, const Smtp&) = default;
 };
 
 // Makes those wait who make errors: the replies to their bad commands come late. Replies to EHLO, DATA, NOOP,
@@ -213,6 +235,7 @@ struct Settings {
     Dns dns;
     DmarcPolicy policy;
     Limits limits;
+    Smtp smtp;
     Defence defence;
     std::string state = "/var/lib/gatepost";
     unsigned workers = 0;  // 0: one a core

@@ -58,10 +58,11 @@ std::optional<DownstreamServer> parse_network_server(DownstreamServer server, st
     std::string_view port;
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (!split_host(rest, server.host, port)) return {};
-    const bool needs_port = server.kind == DownstreamKind::lmtp;  // never port 25 (RFC 2033 section 5)
-    if (port.empty() && needs_port) return {};
+    const bool is_lmtp = server.kind == DownstreamKind::lmtp;
+    if (port.empty() && is_lmtp) return {};
     const auto number = port.empty() ? std::optional<std::uint16_t>(25) : parse_port(port);
     if (!number || *number == 0) return {};
+    if (is_lmtp && *number == 25) return {};  // RFC 2033 section 5
     server.port = *number;
     if (!protocol::IpAddress::parse(server.host) && !protocol::Domain::parse(server.host)) return {};
     return server;

@@ -7,6 +7,13 @@ constexpr std::size_t kScratch = 64 * 1024;
 
 }  // namespace
 
+std::size_t size_of(const Outgoing& message) {
+    std::size_t size = message.added.size() + (message.has_body ? 2 : 0) + message.body.size();
+    for (std::size_t i = 0; i < message.header.size(); ++i) size += message.header[i].raw.size();
+    for (const std::size_t i : message.removed) size -= message.header[i].raw.size();
+    return size;
+}
+
 // As long a run of fields as stands together without a removed one.
 std::string_view OutgoingReader::next_of_header() {
     const auto& header = message_.header;

@@ -8,6 +8,7 @@
 
 #include "gateway/asio.h"
 #include "gateway/message_buffer.h"
+#include "protocol/announcement.h"
 #include "protocol/envelope.h"
 #include "protocol/header.h"
 #include "protocol/reply.h"
@@ -18,6 +19,7 @@ namespace gatepost::gateway {
 struct Sender {
     protocol::Path reverse_path;
     protocol::MailParameters parameters;
+    protocol::ClientFacts client = {};  // for a downstream that wants to know whom it came from
 };
 
 // The message as it goes out: fields of ours on top, the header without some of its fields, the body.
@@ -28,6 +30,9 @@ struct Outgoing {
     bool has_body = false;             // an empty line stands behind the header
     MessageBuffer& body;
 };
+
+// Octets of the whole.
+std::size_t size_of(const Outgoing& message);
 
 class Delivery {
   public:

@@ -1,33 +1,18 @@
-// The relay of one worker: begins deliveries, and keeps connections to the downstream server for the next
-// message.
+// The relay of one worker: begins deliveries, keeps connections to the downstream for the next message, and
+// knows what the downstream can do.
 #pragma once
 
 #include <asio/thread_pool.hpp>
-#include <deque>
 #include <memory>
-#include <optional>
+#include <string>
 
-#include "config/settings.h"
+#include "auth/verification.h"
 #include "gateway/delivery.h"
-#include "gateway/tls.h"
-#include "gateway/transport.h"
-#include "protocol/client_dialogue.h"
+#include "gateway/downstream_connector.h"
+#include "gateway/downstream_servers.h"
+#include "gateway/kept_connections.h"
 
 namespace gatepost::gateway {
-
-class Resolver;
-
-// One connection to a downstream SMTP server.
-struct DownstreamConnection {
-    explicit DownstreamConnection(tcp::socket socket, protocol::ClientSettings settings)
-        : transport(std::move(socket)), dialogue(std::move(settings)) {}
-    Transport transport;
-    protocol::ClientDialogue dialogue;
-    std::string server;  // for the log
-    Clock::time_point idle_since{};
-    bool needs_reset = false;  // a transaction was left open
-    bool tls_failed = false;   // the handshake, after STARTTLS had been agreed on
-};
 
 class Relay {
   public:
@@ -37,39 +22,49 @@ class Relay {
 
     // Never null. The delivery must not outlive the relay.
     std::unique_ptr<Delivery> begin(const Sender& sender);
+    // No more connections are kept; those that are get a QUIT.
+    void retire() { kept_.retire(); }
 
-    // What the downstream last said it can do; nothing before the first connection.
-    const std::optional<protocol::Capabilities>& capabilities() const { return capabilities_; }
+    // What clients may be offered: what the downstream last said it can do, all of its servers. Before it has
+    // said anything, the least that all mail servers can do.
+    protocol::Capabilities offered() const;
+    // Until the servers that are being asked have answered, but not for long.
+    awaitable<void> wait_for_capabilities();
+
+    // For probing (probe.h).
+    bool is_smtp() const;
+    DownstreamServers& servers() { return servers_; }
+    void begin_probing();
+    void end_probing();
 
     // For SmtpDelivery. A kept connection, ready for MAIL, or null.
     awaitable<std::unique_ptr<DownstreamConnection>> take_kept();
     // A new one, greeted; or why not.
     awaitable<std::unique_ptr<DownstreamConnection>> connect(std::string& why);
-    void keep(std::unique_ptr<DownstreamConnection> connection);
-    // Runs the request that was made of the connection's dialogue to its end.
-    awaitable<protocol::ClientAction> finish_request(DownstreamConnection& connection, Deadline deadline);
+    awaitable<std::unique_ptr<DownstreamConnection>> connect_to(std::size_t server, Deadline last,
+                                                                std::string& why);
+    void keep(std::unique_ptr<DownstreamConnection> connection) { kept_.keep(std::move(connection)); }
+    // It has greeted us once more, after XCLIENT.
+    void note_greeting(const DownstreamConnection& connection);
+    awaitable<auth::IprevOutcome> name_of(protocol::IpAddress client);
     // For whatever the downstream is asked to do now.
     Deadline deadline() const { return Clock::now() + settings_.limits.downstream_timeout; }
+    // downstream.announce_client wants XCLIENT and the server does not list it: said once, not of each
+    // message.
+    void note_missing_xclient(const std::string& server);
 
     const config::Settings& settings() const { return settings_; }
 
   private:
-    awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
-                                                                std::string& why);
-    awaitable<std::unique_ptr<DownstreamConnection>> connect_to(const config::DownstreamServer& server,
-                                                                tcp::endpoint endpoint,
-                                                                protocol::TlsWish wish, bool& tls_failed,
-                                                                std::string& why);
-    awaitable<std::vector<tcp::endpoint>> addresses_of(const config::DownstreamServer& server);
-
     asio::io_context& context_;
     asio::thread_pool& disk_;
     Resolver& resolver_;
     const config::Settings& settings_;
-    asio::ssl::context tls_;
-    std::deque<std::unique_ptr<DownstreamConnection>> kept_;  // the last used at the back
-    std::optional<protocol::Capabilities> capabilities_;
-    std::size_t first_server_ = 0;  // where the last connection succeeded
+    DownstreamConnector connector_;
+    DownstreamServers servers_;
+    KeptConnections kept_;
+    asio::steady_timer answers_;  // expires when it is not worth waiting any longer
+    bool has_missed_xclient_ = false;
 };
 
 }  // namespace gatepost::gateway

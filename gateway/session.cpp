@@ -3,6 +3,7 @@
 #include "gateway/foresight.h"
 #include "gateway/log.h"
 #include "gateway/pregreet.h"
+#include "gateway/probe.h"
 #include "protocol/trace.h"
 
 namespace gatepost::gateway {
@@ -12,26 +13,29 @@ using protocol::Reply;
 namespace reply = protocol::reply;
 using std::chrono::seconds;
 
-constexpr seconds kWriteTime{60};  // a client that does not read its replies
-constexpr seconds kHandshakeTime{30};
 constexpr unsigned kMaxForeseen = 6;
-constexpr seconds kContentPause{180};  // between two portions of content (RFC 5321 section 4.5.3.2.5)
 
-protocol::DialogueSettings dialogue_settings(const Environment& environment) {
+protocol::DialogueSettings dialogue_settings(const Environment& environment,
+                                             const protocol::IpAddress& client) {
     const auto& settings = environment.settings;
     protocol::DialogueSettings dialogue;
     dialogue.hostname = settings.hostname;
     dialogue.message_size = settings.limits.message_size;
     dialogue.recipients = settings.limits.recipients;
+    dialogue.refused_recipients = settings.defence.harvest.end_after;
+    dialogue.line_length = settings.limits.line_length;
     dialogue.errors = settings.limits.errors;
     dialogue.commands = settings.limits.commands;
+    dialogue.transactions = settings.limits.transactions;
+    if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
+    dialogue.refuses_unauthorized_pipelining =
+        settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
     dialogue.offers_tls = environment.snapshot->tls != nullptr;
-    // What the downstream cannot take is not offered, once it has said so.
-    if (const auto& downstream = environment.relay.capabilities()) {
-        dialogue.offers_8bitmime = downstream->eight_bit_mime;
-        dialogue.offers_smtputf8 = downstream->smtputf8 && downstream->eight_bit_mime;
-        if (downstream->max_size > 0)
-            dialogue.message_size = std::min(dialogue.message_size, downstream->max_size);
+    const protocol::Capabilities downstream = environment.relay.offered();
+    dialogue.offers_8bitmime = downstream.eight_bit_mime;
+    dialogue.offers_smtputf8 = downstream.smtputf8 && downstream.eight_bit_mime;
+    if (downstream.max_size > 0) {
+        dialogue.message_size = std::min(dialogue.message_size, downstream.max_size);
     }
     return dialogue;
 }
@@ -57,19 +61,29 @@ std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
     return joined(words);
 }
 
+std::uint16_t port_of(const tcp::socket& socket) {
+    ErrorCode gone;
+    const auto endpoint = socket.remote_endpoint(gone);
+    return gone ? std::uint16_t{0} : endpoint.port();
+}
+
 std::string domain_text(const std::optional<protocol::Domain>& domain) {
     return domain ? domain->text() : "";
 }
 
 }  // namespace
 
-Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client)
+Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, protocol::IpAddress client,
+                 Admission& admission)
     : environment_(std::move(environment)),
       settings_(environment_->settings),
       client_(client),
+      client_port_(port_of(socket)),
       transport_(std::move(socket)),
       lists_(environment_, client_),
-      dialogue_(dialogue_settings(*environment_)) {}
+      dialogue_(dialogue_settings(*environment_, client)),
+      admission_(admission),
+      patience_(settings_.limits, Clock::now()) {}
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
     if (!refusal) {
@@ -93,16 +107,14 @@ awaitable<void> Session::serve(std::optional<Reply> refusal) {
 awaitable<void> Session::act(const protocol::Action& action) {
     const bool was_waiting = std::exchange(is_waiting_, false);
     if (const auto* send = std::get_if<protocol::Send>(&action)) {
-        transport_.set_deadline(Clock::now() + kWriteTime);
-        const bool sent = co_await transport_.write(send->bytes);
-        if (!sent) dialogue_.client_gone();
+        co_await this->send(send->bytes);
     } else if (std::get_if<protocol::Receive>(&action)) {
         is_waiting_ = was_waiting;
         co_await receive();
     } else if (const auto* content = std::get_if<protocol::Content>(&action)) {
         take_content(content->bytes);
     } else if (const auto* helo = std::get_if<protocol::JudgeHelo>(&action)) {
-        judge(*helo);
+        co_await judge(*helo);
     } else if (const auto* mail = std::get_if<protocol::JudgeMail>(&action)) {
         judge(*mail);
     } else if (const auto* recipient = std::get_if<protocol::JudgeRecipient>(&action)) {
@@ -116,7 +128,7 @@ awaitable<void> Session::act(const protocol::Action& action) {
         note_refused(*refused);
     } else if (std::get_if<protocol::Forget>(&action)) {
         transaction_.reset();
-        content_deadline_ = Deadline::max();
+        patience_.end_transaction();
     } else if (std::get_if<protocol::BeginTls>(&action)) {
         co_await begin_tls();
     }
@@ -125,31 +137,64 @@ awaitable<void> Session::act(const protocol::Action& action) {
 void Session::shut_down() {
     dialogue_.shut_down();
     transport_.wake();
+    if (delay_) delay_->cancel();
+}
+
+void Session::look_at_time() {
+    if (is_reading_) transport_.set_deadline(patience_.deadline(idle_time()));
+}
+
+seconds Session::idle_time() const {
+    return policy::idle_time(settings_.limits, admission_.sessions());
+}
+
+awaitable<void> Session::send(std::string_view bytes) {
+    co_await delay();
+    transport_.set_deadline(Clock::now() + settings_.limits.write_timeout);
+    const bool sent = co_await transport_.write(bytes);
+    if (!sent) dialogue_.client_gone();
+}
+
+// Makes those wait who made errors since the last reply. It costs a timer, and no more sessions than
+// `delayed_sessions` at once.
+awaitable<void> Session::delay() {
+    const policy::Misdeeds now{dialogue_.delayable_errors(), dialogue_.refused_recipients()};
+    const auto time = policy::delay_of(settings_.defence, std::exchange(misdeeds_, now), now);
+    if (time.count() == 0 || !admission_.begin_delay(settings_.defence.delayed_sessions)) co_return;
+    struct Delayed {
+        Session& session;
+        ~Delayed() {
+            session.delay_ = nullptr;
+            session.admission_.end_delay();
+        }
+    };
+    const Delayed delayed{*this};
+    asio::steady_timer timer(environment_->context, time);
+    delay_ = &timer;
+    co_await timer.async_wait(no_throw);
 }
 
 // No single octet resets the clock: the deadline of a line stands until the line is whole.
 awaitable<void> Session::receive() {
-    const auto now = Clock::now();
-    if (content_deadline_ != Deadline::max()) {
-        transport_.set_deadline(std::min(content_deadline_, now + kContentPause));
-    } else if (!is_waiting_) {
-        transport_.set_deadline(now + settings_.limits.command_timeout);
-    }
-    is_waiting_ = true;
+    if (!std::exchange(is_waiting_, true)) patience_.wait_for_command(Clock::now());
+    transport_.set_deadline(patience_.deadline(idle_time()));
+    is_reading_ = true;
     const std::size_t got = co_await transport_.read_some(dialogue_.input_buffer());
+    is_reading_ = false;
     if (got > 0) {
+        patience_.came(got);
         dialogue_.received(got);
-    } else if (!transport_.take_wake()) {
-        if (transport_.timed_out()) {
-            dialogue_.out_of_time();
-        } else {
-            dialogue_.client_gone();
-        }
+    } else if (transport_.take_wake()) {
+        co_return;
+    } else if (!transport_.timed_out()) {
+        dialogue_.client_gone();
+    } else if (patience_.is_over(Clock::now(), idle_time())) {
+        dialogue_.out_of_time();
     }
 }
 
 awaitable<void> Session::begin_tls() {
-    transport_.set_deadline(Clock::now() + kHandshakeTime);
+    transport_.set_deadline(Clock::now() + settings_.limits.handshake_timeout);
     const bool is_safe = co_await transport_.accept_tls(environment_->snapshot->tls->context());
     if (is_safe) {
         dialogue_.tls_begun();
@@ -165,16 +210,27 @@ auth::SpfClient Session::spf_client() const {
 }
 
 // A name that does not fit the address is no reason to refuse (RFC 5321 section 4.1.4).
-void Session::judge(const protocol::JudgeHelo& question) {
+// What the reply offers is what the downstream can do now.
+awaitable<void> Session::judge(const protocol::JudgeHelo& question) {
     auth::SpfClient client = spf_client();
     client.helo = question.name;
     if (may_foresee()) foresee_helo(environment_, client);
+    probe_downstream(environment_);
+    co_await environment_->relay.wait_for_capabilities();
+    dialogue_.use(dialogue_settings(*environment_, client_));
     dialogue_.answer(reply::kOk);
 }
 
 void Session::judge(const protocol::JudgeMail& question) {
-    Sender sender{question.reverse_path, question.parameters};
-    transaction_.emplace(*environment_, spf_client(), std::move(sender), fresh_id());
+    if (const auto refusal = admission_.mail(client_, settings_.limits, Clock::now())) {
+        log_refusal(*refusal);
+        dialogue_.answer(*refusal);
+        return;
+    }
+    patience_.begin_transaction(Clock::now());
+    std::string id = fresh_id();
+    Sender sender{question.reverse_path, question.parameters, client_facts(id)};
+    transaction_.emplace(*environment_, spf_client(), std::move(sender), std::move(id));
     if (may_foresee()) foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
 }
@@ -182,6 +238,16 @@ void Session::judge(const protocol::JudgeMail& question) {
 // A client that only says HELO and MAIL, over and over, makes us ask no more for it.
 bool Session::may_foresee() {
     return ++foreseen_ <= kMaxForeseen;
+}
+
+protocol::ClientFacts Session::client_facts(const std::string& id) const {
+    protocol::ClientFacts facts;
+    facts.address = client_;
+    facts.port = client_port_;
+    facts.helo = dialogue_.helo();
+    facts.is_extended = dialogue_.is_extended();
+    facts.id = id;
+    return facts;
 }
 
 // Only the configured domains, exactly; nothing else is relayed, whoever asks.
@@ -202,6 +268,7 @@ awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
         std::optional<Reply> listed = co_await lists_.refusal_of(question.recipient.path);
         refusal = std::move(listed);
     }
+    if (!refusal) refusal = admission_.recipient(client_, settings_.limits, Clock::now());
     if (refusal) {
         log_refusal(*refusal, question.recipient.path.text());
         dialogue_.answer(*refusal);
@@ -217,7 +284,7 @@ awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
 }
 
 void Session::judge_data() {
-    content_deadline_ = Clock::now() + settings_.limits.data_timeout;
+    patience_.begin_content(Clock::now());
     dialogue_.answer(reply::kStartContent);
 }
 
@@ -262,7 +329,7 @@ awaitable<policy::Judgement> Session::verify() {
 
 // The one late answer: judged at the end, handed over before the client hears of it.
 awaitable<Reply> Session::verdict() {
-    content_deadline_ = Deadline::max();
+    patience_.end_content();
     foreseen_ = 0;
     transport_.set_deadline(Deadline::max());  // nothing is waited for from the client meanwhile
     transaction_->end_of_content();

@@ -1,4 +1,4 @@
-// A delivery over SMTP, cut-through: the transaction at the downstream runs beside the client's.
+// A delivery over SMTP or LMTP, cut-through: the transaction at the downstream runs beside the client's.
 #pragma once
 
 #include <optional>
@@ -18,23 +18,28 @@ class SmtpDelivery final : public Delivery {
     std::string where() const override { return server_; }
 
   private:
-    awaitable<protocol::Reply> ask(const protocol::Path& forward_path, bool& is_broken);
-    awaitable<bool> write_content(Outgoing& message, Deadline deadline);
-    awaitable<bool> write_gathered(std::vector<asio::const_buffer>& pieces);
-    // What the downstream cannot take, or nothing.
-    std::optional<protocol::Reply> mismatch() const;
-    std::string parameters() const;
+    enum class Try { done, broken };  // broken: the connection is of no more use, a new one may be
+    enum class Wanted { kept_or_new, a_new_one };
+    awaitable<Try> begin_transaction(Wanted wanted);
+    awaitable<Try> introduce_client();
+    Try take_introduction(const protocol::ClientAction& action, bool is_xclient);
+    awaitable<Try> ask(const protocol::Recipient& recipient);
+    protocol::Reply give_up_flawed();
+    protocol::Reply outcome(const protocol::ClientAction& ended);
+    protocol::Reply passed_on(std::string_view at, const protocol::Reply& theirs) const;
+    void log_trouble(std::string_view at, const std::string& why) const;
+    void log_misconfiguration(std::string_view at, const protocol::Reply& theirs,
+                              std::string_view remedy) const;
 
     Relay& relay_;
     Sender sender_;
     std::unique_ptr<DownstreamConnection> connection_;
     std::string server_;  // the last one, for the log
     std::size_t accepted_ = 0;
+    bool is_new_ = false;                     // the connection was made for this transaction
+    bool was_announced_ = false;              // as another client's, before
+    protocol::Reply answer_;                  // to the last recipient
     std::optional<protocol::Reply> refusal_;  // of every further recipient
 };
-
-// The downstream's answer as our client may see it: its class and enhanced code, its text cleaned, never a
-// 421 that speaks of a connection that is not the client's, never anything but 2yz, 4yz, 5yz.
-protocol::Reply as_ours(const protocol::Reply& theirs);
 
 }  // namespace gatepost::gateway

@@ -3,9 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <new>
 
 #include "protocol/ascii.h"
 
@@ -24,11 +28,13 @@ std::string last_error() {
     return text;
 }
 
-void set_common(asio::ssl::context& context) {
-    SSL_CTX* ctx = context.native_handle();
+TlsContext make_context(const SSL_METHOD* method) {
+    TlsContext context(SSL_CTX_new(method), &SSL_CTX_free);
+    if (!context) throw std::bad_alloc();
+    SSL_CTX* ctx = context.get();
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    return context;
 }
 
 std::string problem_of(const config::TlsIdentity& identity, const std::string& file,
@@ -46,11 +52,9 @@ std::string why_unreadable(const std::string& file) {
     return ::access(file.c_str(), R_OK) == 0 ? last_error() : std::strerror(errno);
 }
 
-protocol::Result<std::unique_ptr<asio::ssl::context>> load(const config::TlsIdentity& identity,
-                                                           const std::string& file) {
-    auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
-    SSL_CTX* ctx = context->native_handle();
-    set_common(*context);
+protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std::string& file) {
+    TlsContext context = make_context(TLS_server_method());
+    SSL_CTX* ctx = context.get();
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_cipher_list(ctx, kCiphers);
     SSL_CTX_set_num_tickets(ctx, 1);
@@ -86,17 +90,17 @@ protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(
         auto context = load(identity, config_file);
         if (!context) return protocol::Problem{context.problem()};
         server->contexts_.push_back(std::move(*context));
-        server->learn_names(*server->contexts_.back());
+        server->learn_names(server->contexts_.back().get());
     }
     for (const auto& context : server->contexts_) {
-        SSL_CTX_set_tlsext_servername_callback(context->native_handle(), &TlsServer::choose);
-        SSL_CTX_set_tlsext_servername_arg(context->native_handle(), server.get());
+        SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsServer::choose);
+        SSL_CTX_set_tlsext_servername_arg(context.get(), server.get());
     }
     return server;
 }
 
-void TlsServer::learn_names(asio::ssl::context& context) {
-    const X509* certificate = SSL_CTX_get0_certificate(context.native_handle());
+void TlsServer::learn_names(SSL_CTX* context) {
+    const X509* certificate = SSL_CTX_get0_certificate(context);
     const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
         &GENERAL_NAMES_free);
@@ -105,7 +109,7 @@ void TlsServer::learn_names(asio::ssl::context& context) {
         if (name->type != GEN_DNS) continue;
         const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
         const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
-        by_name_.try_emplace(protocol::lowered({text, size}), context.native_handle());
+        by_name_.try_emplace(protocol::lowered({text, size}), context);
     }
 }
 
@@ -131,7 +135,7 @@ int TlsServer::days_left() const {
     int least = 1 << 20;
     for (const auto& context : contexts_) {
         int days = 0, seconds = 0;
-        const X509* certificate = SSL_CTX_get0_certificate(context->native_handle());
+        const X509* certificate = SSL_CTX_get0_certificate(context.get());
         if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) == 1) {
             least = std::min(least, seconds < 0 ? days - 1 : days);
         }
@@ -139,12 +143,11 @@ int TlsServer::days_left() const {
     return least;
 }
 
-asio::ssl::context make_client_tls(config::DownstreamTls mode) {
-    asio::ssl::context context(asio::ssl::context::tls_client);
-    set_common(context);
+TlsContext make_client_tls(config::DownstreamTls mode) {
+    TlsContext context = make_context(TLS_client_method());
     const bool verifies = mode == config::DownstreamTls::verify || mode == config::DownstreamTls::dane;
-    if (verifies) SSL_CTX_set_default_verify_paths(context.native_handle());
-    SSL_CTX_set_verify(context.native_handle(), verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+    if (verifies) SSL_CTX_set_default_verify_paths(context.get());
+    SSL_CTX_set_verify(context.get(), verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
     return context;
 }
 

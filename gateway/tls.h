@@ -7,10 +7,14 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "gateway/asio.h"
 #include "protocol/result.h"
 
+struct ssl_ctx_st;
+struct ssl_st;
+
 namespace gatepost::gateway {
+
+using TlsContext = std::shared_ptr<ssl_ctx_st>;
 
 // The server's side: one context for each certificate, chosen by SNI. TLS 1.2 and 1.3, the cipher suites of
 // Mozilla's "intermediate" profile, session tickets, no renegotiation.
@@ -20,20 +24,21 @@ class TlsServer {
     static protocol::Result<std::shared_ptr<TlsServer>> make(
         const std::vector<config::TlsIdentity>& identities, const std::string& config_file);
     // What a session starts with; the handshake changes to another one when the client asks for its name.
-    asio::ssl::context& context() { return *contexts_.front(); }
+    ssl_ctx_st& context() { return *contexts_.front(); }
     // Days until the first of the certificates expires; negative if one has.
     int days_left() const;
 
   private:
-    void learn_names(asio::ssl::context& context);
-    SSL_CTX* find(const std::string& name) const;
-    static int choose(SSL* ssl, int* alert, void* self);
+    void learn_names(ssl_ctx_st* context);
+    ssl_ctx_st* find(const std::string& name) const;
+    static int choose(ssl_st* ssl, int* alert, void* self);
 
-    std::vector<std::unique_ptr<asio::ssl::context>> contexts_;
-    std::map<std::string, SSL_CTX*> by_name_;  // lower case; "*.example.org" as it stands in the certificate
+    std::vector<TlsContext> contexts_;
+    std::map<std::string, ssl_ctx_st*>
+        by_name_;  // lower case; "*.example.org" as it stands in the certificate
 };
 
 // The client's side, towards the downstream.
-asio::ssl::context make_client_tls(config::DownstreamTls mode);
+TlsContext make_client_tls(config::DownstreamTls mode);
 
 }  // namespace gatepost::gateway

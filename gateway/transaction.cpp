@@ -92,6 +92,8 @@ void Transaction::header_is_whole(std::size_t octets) {
     header_text_.resize(octets);
     protocol::HeaderLimits limits;
     limits.octets = environment_.settings.limits.header_size;
+    limits.fields = environment_.settings.limits.header_fields;
+    limits.field_octets = environment_.settings.limits.header_field_size;
     auto header = protocol::Header::parse(std::move(header_text_), limits);
     if (!header) {
         refusal_ = protocol::Reply{550, "5.6.0", {"Malformed message: " + header.problem()}};

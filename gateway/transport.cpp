@@ -1,11 +1,10 @@
 #include "gateway/transport.h"
 
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <array>
-
-#include "protocol/ip_address.h"
+#include <asio/post.hpp>
+#include <cstring>
 
 namespace gatepost::gateway {
 namespace {
@@ -13,12 +12,13 @@ namespace {
 constexpr std::chrono::milliseconds kAgain{200};
 constexpr std::chrono::seconds kLinger{2};
 constexpr int kLingeringReads = 256;
+constexpr unsigned kReadsInARow = 16;  // then the others get their turn
 
 }  // namespace
 
 // Outlives the transport by the one callback that may already be on its way.
 struct Transport::Watch : std::enable_shared_from_this<Watch> {
-    explicit Watch(tcp::socket& watched) : socket(&watched), timer(watched.get_executor(), Deadline::max()) {}
+    explicit Watch(Socket& watched) : socket(&watched), timer(watched.get_executor(), Deadline::max()) {}
 
     void set(Deadline next) {
         deadline = next;
@@ -42,7 +42,7 @@ struct Transport::Watch : std::enable_shared_from_this<Watch> {
         });
     }
 
-    tcp::socket* socket;
+    Socket* socket;
     asio::steady_timer timer;
     Deadline deadline = Deadline::max();
     bool is_armed = false;
@@ -60,8 +60,7 @@ void drop(std::vector<asio::const_buffer>& buffers, std::size_t octets) {
 
 }  // namespace
 
-Transport::Transport(tcp::socket socket)
-    : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
+Transport::Transport(Socket socket) : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_)) {
     ErrorCode ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
 }
@@ -81,13 +80,31 @@ bool Transport::timed_out() const {
 
 awaitable<std::size_t> Transport::read_some(std::span<char> into) {
     if (timed_out() || is_woken_) co_return 0;
+    if (tls_) co_return co_await read_tls(into);
     const auto buffer = asio::buffer(into.data(), into.size());
-    if (tls_) {
-        auto [error, size] = co_await tls_->async_read_some(buffer, no_throw);
-        co_return error ? 0 : size;
-    }
     auto [error, size] = co_await socket_.async_read_some(buffer, no_throw);
     co_return error ? 0 : size;
+}
+
+awaitable<std::size_t> Transport::read_tls(std::span<char> into) {
+    if (++reads_in_a_row_ >= kReadsInARow) {
+        reads_in_a_row_ = 0;
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+    for (;;) {
+        const TlsStream::Step step = tls_->read(into);
+        if (step.state == TlsStream::State::done) co_return step.octets;
+        const bool is_ready = co_await wait_for(step.state);
+        if (!is_ready || is_woken_) co_return 0;
+        reads_in_a_row_ = 0;
+    }
+}
+
+awaitable<bool> Transport::wait_for(TlsStream::State wanted) {
+    if (wanted == TlsStream::State::ended || timed_out()) co_return false;
+    const auto event = wanted == TlsStream::State::wants_write ? Socket::wait_write : Socket::wait_read;
+    auto [error] = co_await socket_.async_wait(event, no_throw);
+    co_return !error && !timed_out();
 }
 
 // Mostly all of it fits into the socket's buffer: then neither the reactor nor a further coroutine is needed.
@@ -103,7 +120,7 @@ std::size_t Transport::write_now(const Buffers& buffers) {
 awaitable<bool> Transport::write(std::string_view bytes) {
     if (!tls_) bytes.remove_prefix(write_now(asio::buffer(bytes)));
     if (bytes.empty()) co_return true;
-    const std::vector<asio::const_buffer> rest{asio::buffer(bytes.data(), bytes.size())};
+    std::vector<asio::const_buffer> rest{asio::buffer(bytes.data(), bytes.size())};
     const bool written = co_await wait_to_write(rest);
     co_return written;
 }
@@ -115,33 +132,73 @@ awaitable<bool> Transport::write(std::vector<asio::const_buffer>& buffers) {
     co_return written;
 }
 
-awaitable<bool> Transport::wait_to_write(const std::vector<asio::const_buffer>& buffers) {
+awaitable<bool> Transport::wait_to_write(std::vector<asio::const_buffer>& buffers) {
     if (timed_out()) co_return false;
-    if (tls_) {
-        auto [error, size] = co_await asio::async_write(*tls_, buffers, no_throw);
-        co_return !error;
-    }
+    if (tls_) co_return co_await write_tls(buffers);
     auto [error, size] = co_await asio::async_write(socket_, buffers, no_throw);
     co_return !error;
 }
 
-awaitable<bool> Transport::accept_tls(asio::ssl::context& context) {
-    tls_ = std::make_unique<Tls>(socket_, context);
-    auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, no_throw);
-    co_return !error;
+// Small buffers share a record. If the socket is full, the next call offers the same octets again.
+TlsStream::Step Transport::write_record(const std::vector<asio::const_buffer>& buffers) {
+    const auto& first = buffers.front();
+    if (buffers.size() == 1 || first.size() >= TlsStream::kMaxRecord) {
+        return tls_->write({static_cast<const char*>(first.data()), first.size()});
+    }
+    std::array<char, TlsStream::kMaxRecord> record;
+    const std::size_t size = asio::buffer_copy(asio::buffer(record), buffers);
+    return tls_->write({record.data(), size});
 }
 
-awaitable<bool> Transport::start_tls(asio::ssl::context& context, const std::string& name) {
-    tls_ = std::make_unique<Tls>(socket_, context);
-    SSL* ssl = tls_->native_handle();
-    if (protocol::IpAddress::parse(name)) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str());
-    } else {
-        SSL_set_tlsext_host_name(ssl, name.c_str());  // never an address (RFC 6066 section 3)
-        SSL_set1_host(ssl, name.c_str());
+awaitable<bool> Transport::write_tls(std::vector<asio::const_buffer>& buffers) {
+    drop(buffers, 0);  // those that are empty
+    while (!buffers.empty()) {
+        const TlsStream::Step step = write_record(buffers);
+        if (step.state == TlsStream::State::done) {
+            drop(buffers, step.octets);
+            continue;
+        }
+        const bool is_ready = co_await wait_for(step.state);
+        if (!is_ready) co_return false;
     }
-    auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::client, no_throw);
-    co_return !error;
+    co_return true;
+}
+
+void Transport::begin_tls(ssl_ctx_st& context, TlsStream::Role role) {
+    ErrorCode ignored;
+    if (!socket_.non_blocking()) socket_.non_blocking(true, ignored);
+    tls_ = std::make_unique<TlsStream>(context, socket_.native_handle(), role);
+}
+
+awaitable<bool> Transport::accept_tls(ssl_ctx_st& context) {
+    begin_tls(context, TlsStream::Role::server);
+    const bool is_safe = co_await shake_hands();
+    co_return is_safe;
+}
+
+awaitable<bool> Transport::start_tls(ssl_ctx_st& context, const std::string& name) {
+    begin_tls(context, TlsStream::Role::client);
+    tls_->expect_server(name);
+    const bool is_safe = co_await shake_hands();
+    co_return is_safe;
+}
+
+awaitable<bool> Transport::shake_hands() {
+    for (;;) {
+        const TlsStream::Step step = tls_->handshake();
+        if (step.state == TlsStream::State::done) co_return true;
+        const bool is_ready = co_await wait_for(step.state);
+        if (!is_ready) co_return false;
+    }
+}
+
+awaitable<void> Transport::say_goodbye() {
+    for (;;) {
+        const TlsStream::Step step = tls_->shut_down();
+        if (step.state == TlsStream::State::done) co_return;
+        const bool is_ready = co_await wait_for(step.state);
+        if (!is_ready) co_return;
+    }
 }
 
 // A socket that is closed with unread input resets the connection, and the client may lose our last reply: so
@@ -149,9 +206,9 @@ awaitable<bool> Transport::start_tls(asio::ssl::context& context, const std::str
 awaitable<void> Transport::close() {
     if (socket_.is_open() && !timed_out()) {
         set_deadline(std::min(watch_->deadline, Clock::now() + kLinger));
-        if (tls_) co_await tls_->async_shutdown(no_throw);
+        if (tls_) co_await say_goodbye();
         ErrorCode ignored;
-        socket_.shutdown(tcp::socket::shutdown_send, ignored);
+        socket_.shutdown(Socket::shutdown_send, ignored);
         std::array<char, 1024> dropped;
         for (int i = 0; i < kLingeringReads && (i > 0 || socket_.available(ignored) > 0); ++i) {
             auto [error, size] = co_await socket_.async_read_some(asio::buffer(dropped), no_throw);
@@ -163,7 +220,7 @@ awaitable<void> Transport::close() {
 
 void Transport::close_now() {
     ErrorCode ignored;
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.shutdown(Socket::shutdown_both, ignored);
     socket_.close(ignored);
 }
 
@@ -178,13 +235,12 @@ bool Transport::take_wake() {
 }
 
 std::string Transport::tls_cipher() const {
-    if (!tls_) return {};
-    const SSL* ssl = tls_->native_handle();
-    return std::string(SSL_get_version(ssl)) + " " + SSL_get_cipher_name(ssl);
+    return tls_ ? tls_->cipher() : std::string();
 }
 
 bool Transport::looks_alive() {
     if (!socket_.is_open()) return false;
+    if (tls_) return tls_->is_quiet();
     char octet = 0;
     const auto got = ::recv(socket_.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

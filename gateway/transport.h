@@ -10,12 +10,15 @@
 #include <vector>
 
 #include "gateway/asio.h"
+#include "gateway/tls_stream.h"
 
 namespace gatepost::gateway {
 
 class Transport {
   public:
-    explicit Transport(tcp::socket socket);
+    using Socket = asio::generic::stream_protocol::socket;  // TCP or Unix
+
+    explicit Transport(Socket socket);
     ~Transport();
     Transport(const Transport&) = delete;
 
@@ -28,8 +31,8 @@ class Transport {
     awaitable<bool> write(
         std::vector<asio::const_buffer>& buffers);  // what is left in them afterwards means nothing
     // The handshake as server or client; `name` is sent as SNI and, if the context verifies, checked.
-    awaitable<bool> accept_tls(asio::ssl::context& context);
-    awaitable<bool> start_tls(asio::ssl::context& context, const std::string& name);
+    awaitable<bool> accept_tls(ssl_ctx_st& context);
+    awaitable<bool> start_tls(ssl_ctx_st& context, const std::string& name);
     // Says goodbye in TLS if there is some time left for it, and closes.
     awaitable<void> close();
     void close_now();
@@ -39,22 +42,29 @@ class Transport {
     bool take_wake();
     bool is_tls() const { return tls_ != nullptr; }
     std::string tls_cipher() const;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
-    // Nothing to read and not closed by the peer, as far as the kernel knows; for kept connections.
+    // Nothing to read, in TLS neither, and not closed by the peer; for kept connections.
     bool looks_alive();
-    tcp::socket& socket() { return socket_; }
+    Socket& socket() { return socket_; }
 
   private:
     struct Watch;
-    using Tls = asio::ssl::stream<tcp::socket&>;
 
     template <class Buffers>
     std::size_t write_now(const Buffers& buffers);
-    awaitable<bool> wait_to_write(const std::vector<asio::const_buffer>& buffers);
+    TlsStream::Step write_record(const std::vector<asio::const_buffer>& buffers);
+    awaitable<bool> wait_to_write(std::vector<asio::const_buffer>& buffers);
+    awaitable<bool> write_tls(std::vector<asio::const_buffer>& buffers);
+    awaitable<std::size_t> read_tls(std::span<char> into);
+    void begin_tls(ssl_ctx_st& context, TlsStream::Role role);
+    awaitable<bool> shake_hands();
+    awaitable<void> say_goodbye();
+    awaitable<bool> wait_for(TlsStream::State wanted);
 
-    tcp::socket socket_;
-    std::unique_ptr<Tls> tls_;
+    Socket socket_;
+    std::unique_ptr<TlsStream> tls_;
     std::shared_ptr<Watch> watch_;
     bool is_woken_ = false;
+    unsigned reads_in_a_row_ = 0;  // that did not wait
 };
 
 }  // namespace gatepost::gateway

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "protocol/ascii.h"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -50,7 +52,7 @@ std::string in_parentheses(const std::string& text) {
 void add_row(std::string& out, std::string_view label, const std::string& value) {
     out += label;
     out.append(label.size() < 12 ? 12 - label.size() : 1, ' ');
-    out += value + "\n";
+    out += protocol::escaped(value, 4000) + "\n";  // it may go to a terminal
 }
 
 std::string spf_row(const auth::SpfOutcome& spf) {

@@ -12,6 +12,7 @@
 
 #include "gateway/admission.h"
 #include "gateway/environment.h"
+#include "gateway/reserve.h"
 
 namespace gatepost::gateway {
 
@@ -37,7 +38,10 @@ class Worker {
 
   private:
     awaitable<void> accept(tcp::acceptor& acceptor);
+    bool could_turn_away(tcp::acceptor& acceptor);
+    void note_shortage(bool is_short);
     void welcome(tcp::socket socket);
+    awaitable<void> watch_pressure();
     awaitable<void> run_session(tcp::socket socket, protocol::IpAddress client);
 
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.
@@ -51,6 +55,9 @@ class Worker {
     std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
     std::atomic<bool> is_alive_{true};
     bool is_draining_ = false;
+    Reserve reserve_;
+    bool is_short_ = false;  // of descriptors
+    std::size_t turned_away_ = 0;
     std::thread thread_;
 };
 

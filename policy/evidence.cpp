@@ -59,8 +59,11 @@ const Domain* author_organization(const auth::DmarcOutcome& dmarc) {
     return dmarc.author_domain ? &*dmarc.author_domain : nullptr;
 }
 
+// Anybody can write a signature that names the author's domain; only one that a key of that domain made is
+// the author's. One whose key could not be looked up may be.
 bool is_authors(const auth::DkimOutcome& signature, const Domain& organization) {
-    return signature.signing_domain && signature.signing_domain->is_or_is_below(organization);
+    return signature.signing_domain && signature.signing_domain->is_or_is_below(organization) &&
+           (signature.is_genuine || signature.result == DkimResult::temperror);
 }
 
 // Whether the SPF identity would have aligned, had it passed.

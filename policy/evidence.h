@@ -18,14 +18,14 @@ enum class EvidenceKind {
     // for forgery
     own_domain,
     spf_fail_author,
-    unsigned_author,  // written "unsigned"
+    unsigned_author,  // written "unsigned": no signature is the author's, whatever d= says
     helo_spf_fail,
     no_fcrdns,
     dnsbl,
     pregreet,
     // for forwarding
     known_forwarder,
-    broken_author_signature,
+    broken_author_signature,  // the author's, over this header, but the body or the Subject was changed since
     list_headers,
     arc_chain,
     srs,

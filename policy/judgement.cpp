@@ -4,6 +4,7 @@
 
 #include "auth/authentication_results.h"
 #include "protocol/ascii.h"
+#include "protocol/folded_field.h"
 
 namespace gatepost::policy {
 namespace {
@@ -31,8 +32,9 @@ void spare_postmaster(Decision& decision, const Circumstances& circumstances) {
 std::string quarantine_field(const Decision& decision, const config::Settings& settings,
                              std::string_view reference) {
     if (decision.action != Action::quarantine) return {};
-    return settings.policy.quarantine_header + ": " + protocol::escaped(decision.why, 200) + "; ref " +
-           std::string(reference) + "\r\n";
+    protocol::FoldedField field(settings.policy.quarantine_header);
+    field.add_words(protocol::escaped(decision.why, 200) + "; ref " + std::string(reference));
+    return field.finished();
 }
 
 }  // namespace
@@ -51,7 +53,8 @@ Judgement judge(auth::Verification verification, const Circumstances& circumstan
         judgement.verification, circumstances.client, circumstances.helo, settings.authserv_id, path);
     judgement.quarantine_field = quarantine_field(judgement.decision, settings, reference);
     const std::vector<std::string> our_ids{settings.authserv_id, settings.hostname};
-    judgement.removed = auth::fields_to_remove(header, our_ids, settings.policy.quarantine_header);
+    judgement.removed = auth::fields_to_remove(header, our_ids, settings.policy.quarantine_header,
+                                               judgement.verification.arc.result);
     return judgement;
 }
 

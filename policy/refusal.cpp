@@ -83,7 +83,9 @@ SmtpReply dmarc_refusal(const auth::Verification& verification, const config::Se
 
 SmtpReply author_refusal(const auth::DmarcOutcome& dmarc, std::string_view reference) {
     return reply(550, "5.6.0",
-                 {"The From field does not name one author: " + dmarc.why + ".", reference_line(reference)});
+                 {"The From field does not name one author: " + dmarc.why + ".",
+                  "Sender: write one From field with plain addresses, and nothing else in it than names.",
+                  reference_line(reference)});
 }
 
 SmtpReply dns_deferral(const auth::DmarcOutcome& dmarc, std::string_view reference) {

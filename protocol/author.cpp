@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "protocol/ascii.h"
+#include "protocol/encoded_word.h"
 #include "protocol/field_cursor.h"
+#include "protocol/lookalike.h"
 
 namespace gatepost::protocol {
 namespace {
@@ -15,6 +17,13 @@ bool is_atext(char c) {
 
 bool is_dtext(char c) {
     return is_ascii(c) && c > ' ' && c != '[' && c != ']' && c != '\\';
+}
+
+constexpr std::string_view kNameCharacters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+bool is_number(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), is_digit);
 }
 
 // `literal` is "[…]"; `sign` any other character by itself, '.' too.
@@ -59,12 +68,15 @@ class AuthorParser {
     void advance();
     Token read_sign_or_run();
     Lead read_lead();
+    bool has_plain_local_part(const Lead& lead, std::size_t begin);
     void parse_element();
     void parse_angle();
     bool skip_route();
     void parse_domain();
     bool skip_domain_name();
     void add_domain(std::string_view text);
+    void note_other_name(std::string_view text);
+    void refuse_other_names();
     void end_element();
     void fail(AuthorProblem problem, const char* why);
     void malformed(const char* why) { fail(AuthorProblem::malformed, why); }
@@ -73,6 +85,8 @@ class AuthorParser {
     FieldCursor cursor_;
     Token token_;  // the next one
     bool in_group_ = false;
+    // Names that stand where a careless reader may look for the author: in a route, or behind a quoted @.
+    std::vector<Domain> other_names_;
     Author author_;
 };
 
@@ -116,16 +130,31 @@ Lead AuthorParser::read_lead() {
 Author AuthorParser::parse() {
     while (!is_failed() && token_.kind != TokenKind::end) parse_element();
     if (in_group_) malformed("an unclosed group");
+    refuse_other_names();
     if (author_.domains.empty()) fail(AuthorProblem::no_domain, "no address in it");
     return author_;
 }
 
+// Whether what stands between `begin` and the next token is the local part of an address. An encoded word is
+// none (RFC 2047 section 5): a reader that decodes it shows another address, perhaps cut off at a NUL.
+bool AuthorParser::has_plain_local_part(const Lead& lead, std::size_t begin) {
+    if (!lead.is_whole_local_part()) return false;
+    const auto text = cursor_.between(begin, token_.begin);
+    if (has_encoded_word(text) || has_deceptive_character(text)) return false;
+    if (const auto at = text.rfind('@'); at != std::string_view::npos) {
+        const auto name = text.substr(at + 1);
+        note_other_name(name.substr(0, name.find_first_not_of(kNameCharacters)));
+    }
+    return true;
+}
+
 // One mailbox, the head or the end of a group, or nothing between two commas (RFC 5322 section 4.4).
 void AuthorParser::parse_element() {
+    const auto begin = token_.begin;
     const Lead lead = read_lead();
     if (is_failed()) return;
     if (token_.is('@')) {
-        if (!lead.is_whole_local_part()) return malformed("a malformed address");
+        if (!has_plain_local_part(lead, begin)) return malformed("a malformed address");
         advance();
         parse_domain();
         end_element();
@@ -161,8 +190,9 @@ void AuthorParser::end_element() {
 
 void AuthorParser::parse_angle() {
     if (!skip_route()) return malformed("a malformed source route");
+    const auto begin = token_.begin;
     const Lead lead = read_lead();
-    if (!lead.is_whole_local_part()) return malformed("a malformed address");
+    if (!has_plain_local_part(lead, begin)) return malformed("a malformed address");
     if (token_.is('>')) return fail(AuthorProblem::no_domain, "an address without a domain");
     if (!token_.is('@')) return malformed("a malformed address");
     advance();
@@ -179,7 +209,10 @@ bool AuthorParser::skip_route() {
         const bool names = token_.is('@');
         advance();
         if (!names) continue;
-        if (!skip_domain_name() || (!token_.is(',') && !token_.is(':'))) return false;
+        const auto begin = token_.begin;
+        const bool is_name = skip_domain_name();
+        note_other_name(trimmed(cursor_.between(begin, token_.begin)));
+        if (!is_name || (!token_.is(',') && !token_.is(':'))) return false;
         has_domain = true;
     }
     if (!has_domain || !token_.is(':')) return false;
@@ -218,7 +251,10 @@ void AuthorParser::parse_domain() {
 void AuthorParser::add_domain(std::string_view text) {
     if (is_failed()) return;
     const auto domain = Domain::parse(text);
-    if (!domain) return fail(AuthorProblem::no_domain, "a domain that is no valid name");
+    if (!domain || !domain->has_valid_a_labels())
+        return fail(AuthorProblem::no_domain, "a domain that is no valid name");
+    if (is_number(domain->last_labels(1).text()))
+        return fail(AuthorProblem::no_domain, "an IP address, no domain");
     auto& domains = author_.domains;
     if (std::find(domains.begin(), domains.end(), *domain) != domains.end()) return;
     if (domains.size() == kMaxAuthorDomains)
@@ -226,12 +262,72 @@ void AuthorParser::add_domain(std::string_view text) {
     domains.push_back(*domain);
 }
 
+// "@b" of one label is nobody's name on the Internet.
+void AuthorParser::note_other_name(std::string_view text) {
+    const auto domain = Domain::parse(text);
+    if (!domain || domain->labels() < 2 || other_names_.size() > kMaxAuthorDomains) return;
+    if (std::find(other_names_.begin(), other_names_.end(), *domain) == other_names_.end())
+        other_names_.push_back(*domain);
+}
+
+void AuthorParser::refuse_other_names() {
+    const auto& domains = author_.domains;
+    for (const auto& name : other_names_) {
+        if (std::find(domains.begin(), domains.end(), name) == domains.end())
+            return malformed("a source route or quotation that names another domain");
+    }
+}
+
+// Lines of nothing but white space end the header for some readers (RFC 5322 section 4.2 has them as
+// obsolete).
+bool has_blank_line(std::string_view folded) {
+    for (auto at = folded.find("\r\n"); at != std::string_view::npos; at = folded.find("\r\n", at + 2)) {
+        const auto next = folded.find_first_not_of(" \t", at + 2);
+        if (next == std::string_view::npos || folded[next] == '\r') return true;
+    }
+    return false;
+}
+
+// Whether an address that is not one of the authors' stands in the text where a reader that knows little of
+// quoting takes it for the author: in angle brackets, or as an element of the list.
+bool shows_another_address(std::string_view text, const std::vector<Domain>& authors) {
+    for (auto at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
+        const auto end = std::min(text.find_first_not_of(kNameCharacters, at + 1), text.size());
+        const auto name = Domain::parse(text.substr(at + 1, end - at - 1));
+        if (!name || name->labels() < 2 || std::find(authors.begin(), authors.end(), *name) != authors.end())
+            continue;
+        const auto begin = text.find_last_of(" \t\"<>,;:()", at);
+        const bool is_opened = begin != std::string_view::npos && text[begin] == '<';
+        const bool is_closed =
+            end < text.size() && std::string_view(">,;").find(text[end]) != std::string_view::npos;
+        if (is_opened || is_closed) return true;
+    }
+    return false;
+}
+
+// What a reader makes of the field that decodes encoded words first. Nothing if it comes to the same authors.
+const char* second_reading(const std::string& text, const Author& author) {
+    const auto decoded = with_decoded_words(text);
+    if (has_direction_override(decoded.text)) return "text that reads backwards";
+    if (!has_encoded_word(text)) return nullptr;
+    if (decoded.has_hidden_signs) return "control characters in an encoded word";
+    const auto again = AuthorParser(decoded.text).parse();
+    const bool differs = again.problem == AuthorProblem::none
+                             ? again.domains != author.domains
+                             : shows_another_address(decoded.text, author.domains);
+    return differs ? "an encoded word that holds an address" : nullptr;
+}
+
 }  // namespace
 
 Author parse_author(std::string_view field_body) {
     const std::string text = unfolded(field_body);
     if (!is_clean_text(text)) return {AuthorProblem::malformed, {}, "control characters or malformed UTF-8"};
-    return AuthorParser(text).parse();
+    auto author = AuthorParser(text).parse();
+    if (author.problem != AuthorProblem::none) return author;
+    if (has_blank_line(field_body)) return {AuthorProblem::malformed, {}, "a blank line within it"};
+    if (const char* why = second_reading(text, author)) return {AuthorProblem::malformed, {}, why};
+    return author;
 }
 
 Author find_author(const Header& header) {

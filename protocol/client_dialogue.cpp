@@ -1,7 +1,6 @@
 #include "protocol/client_dialogue.h"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -12,47 +11,12 @@ namespace {
 
 constexpr std::size_t kInput = 4 * 1024;
 
-struct CapabilityRow {
-    std::string_view keyword;
-    bool Capabilities::*is_offered;
-};
-
-constexpr CapabilityRow kCapabilities[] = {
-    {"PIPELINING", &Capabilities::pipelining},
-    {"8BITMIME", &Capabilities::eight_bit_mime},
-    {"SMTPUTF8", &Capabilities::smtputf8},
-    {"STARTTLS", &Capabilities::starttls},
-    {"ENHANCEDSTATUSCODES", &Capabilities::enhanced_status_codes},
-    {"CHUNKING", &Capabilities::chunking},
-    {"DSN", &Capabilities::dsn},
-    {"REQUIRETLS", &Capabilities::requiretls},
-    {"XCLIENT", &Capabilities::xclient},
-    {"XFORWARD", &Capabilities::xforward},
-    {"SIZE", &Capabilities::size},
-};
-
 // An address with a line end in it would be a second command.
 bool is_one_line(std::string_view text) {
     return std::none_of(text.begin(), text.end(), is_control);
 }
 
 }  // namespace
-
-Capabilities parse_capabilities(const Reply& ehlo) {
-    Capabilities found;
-    found.is_extended = true;
-    for (std::size_t i = 1; i < ehlo.lines.size(); ++i) {  // the first line is the host's name
-        const std::string_view line = ehlo.lines[i];
-        const auto space = std::min(line.find(' '), line.size());
-        for (const auto& row : kCapabilities) {
-            if (equals_ignoring_case(row.keyword, line.substr(0, space))) found.*row.is_offered = true;
-        }
-        if (!equals_ignoring_case(line.substr(0, space), "SIZE")) continue;
-        const auto digits = trimmed(line.substr(space));
-        std::from_chars(digits.data(), digits.data() + digits.size(), found.max_size);
-    }
-    return found;
-}
 
 ClientDialogue::ClientDialogue(ClientSettings settings)
     : settings_(std::move(settings)), buffer_(std::make_unique_for_overwrite<char[]>(kInput)) {}
@@ -61,20 +25,49 @@ void ClientDialogue::greet() {
     request(Step::banner, {});
 }
 
+void ClientDialogue::xclient(std::vector<std::string> commands) {
+    announce(Step::xclient, std::move(commands));
+}
+
+void ClientDialogue::xforward(std::vector<std::string> commands) {
+    announce(Step::xforward, std::move(commands));
+}
+
+void ClientDialogue::announce(Step step, std::vector<std::string> commands) {
+    if (commands.empty()) {
+        ready_ = Reply{250, "", {"nothing to say"}};
+        return;
+    }
+    if (!std::all_of(commands.begin(), commands.end(), is_one_line)) {
+        return void(fail("control character in an announcement"));
+    }
+    std::reverse(commands.begin(), commands.end());
+    announcement_ = std::move(commands);
+    request(step, {});
+    say_next_announcement();
+}
+
+void ClientDialogue::say_next_announcement() {
+    send(announcement_.back());
+    announcement_.pop_back();
+}
+
 void ClientDialogue::begin(std::string_view reverse_path, std::string_view parameters) {
     mail_refusal_.reset();
+    accepted_ = 0;
     mail_ = "MAIL FROM:<" + std::string(reverse_path) + '>';
     if (!parameters.empty()) mail_ += ' ' + std::string(parameters);
     if (!is_one_line(mail_)) fail("control character in the reverse-path");
     ready_ = Reply{250, "", {"noted"}};
 }
 
-void ClientDialogue::recipient(std::string_view forward_path) {
+void ClientDialogue::recipient(std::string_view forward_path, std::string_view parameters) {
     if (mail_refusal_) {
         ready_ = *mail_refusal_;
         return;
     }
     rcpt_ = "RCPT TO:<" + std::string(forward_path) + '>';
+    if (!parameters.empty()) rcpt_ += ' ' + std::string(parameters);
     if (!is_one_line(rcpt_)) return void(fail("control character in a forward-path"));
     if (mail_.empty()) return request(Step::rcpt, rcpt_);
     request(Step::mail, mail_);
@@ -87,13 +80,19 @@ void ClientDialogue::data() {
     request(Step::data, "DATA");
 }
 
+void ClientDialogue::last_chunk(std::size_t octets) {
+    request(Step::chunk, "BDAT " + std::to_string(octets) + " LAST");
+}
+
 void ClientDialogue::end_of_content() {
     if (step_ != Step::content) return void(fail("end of content without DATA"));
+    outcomes_.clear();
     request(Step::end, {});
 }
 
 void ClientDialogue::reset() {
     mail_.clear();
+    accepted_ = 0;
     mail_refusal_.reset();
     request(Step::rset, "RSET");
 }
@@ -127,6 +126,7 @@ ClientAction ClientDialogue::next() {
         return ClientSend{sending_};
     }
     if (step_ == Step::handshake) return ClientBeginTls{};
+    if (step_ == Step::chunk) return done(Reply{354, "", {"the chunk follows"}});
     if (step_ == Step::idle || step_ == Step::content)
         throw std::logic_error("ClientDialogue::next() without a request");
     while (begin_ != end_) {
@@ -151,15 +151,18 @@ std::optional<ClientAction> ClientDialogue::take(const Reply& reply) {
     if (is_nonsense) return fail("unexpected reply: " + escaped(reply.text()));
     if (reply.code == 421) {
         is_usable_ = false;
-        return done(reply);
+        return step_ == Step::end ? take_outcome(reply) : done(reply);
     }
     switch (step_) {
         case Step::banner:
         case Step::ehlo:
         case Step::helo:
         case Step::starttls: return take_greeting(reply);
+        case Step::xclient:
+        case Step::xforward: return take_announcement(reply);
         case Step::mail: return take_mail(reply);
         case Step::rcpt: return take_recipient(reply);
+        case Step::end: return take_outcome(reply);
         default: return done(reply);
     }
 }
@@ -167,16 +170,18 @@ std::optional<ClientAction> ClientDialogue::take(const Reply& reply) {
 std::optional<ClientAction> ClientDialogue::take_greeting(const Reply& reply) {
     if (step_ == Step::starttls) return take_starttls(reply);
     if (step_ == Step::banner && reply.is_positive()) {
-        say_hello("EHLO ", Step::ehlo);
+        say_hello();
         return {};
     }
-    if (step_ == Step::ehlo && reply.is_permanent()) {
-        say_hello("HELO ", Step::helo);  // RFC 5321 section 3.2
+    // RFC 5321 section 3.2; LMTP has no HELO (RFC 2033 section 4.1), and whoever knows XCLIENT knows EHLO.
+    if (step_ == Step::ehlo && reply.is_permanent() && !is_lmtp() && !capabilities_.xclient) {
+        step_ = Step::helo;
+        send("HELO " + settings_.hostname);
         return {};
     }
     if (!reply.is_positive()) return done(reply);
     capabilities_ = step_ == Step::ehlo ? parse_capabilities(reply) : Capabilities{};
-    const bool wants_tls = settings_.tls != TlsWish::never && !is_tls_;
+    const bool wants_tls = settings_.tls != TlsWish::never && !has_settled_tls_;
     if (wants_tls && capabilities_.starttls) {
         hello_ = reply;
         step_ = Step::starttls;
@@ -189,6 +194,7 @@ std::optional<ClientAction> ClientDialogue::take_greeting(const Reply& reply) {
 
 // What stands behind the 220 in the clear was put there by somebody else (CVE-2011-0411 class).
 std::optional<ClientAction> ClientDialogue::take_starttls(const Reply& reply) {
+    has_settled_tls_ = true;
     if (reply.is_positive()) {
         if (begin_ != end_) return fail("octets behind the reply to STARTTLS in the clear");
         step_ = Step::handshake;
@@ -196,6 +202,20 @@ std::optional<ClientAction> ClientDialogue::take_starttls(const Reply& reply) {
     }
     if (settings_.tls == TlsWish::required) return fail("STARTTLS refused: " + escaped(reply.text()));
     return done(hello_);
+}
+
+std::optional<ClientAction> ClientDialogue::take_announcement(const Reply& reply) {
+    if (!reply.is_positive()) {
+        announcement_.clear();
+        return done(reply);
+    }
+    if (!announcement_.empty()) {
+        say_next_announcement();
+        return {};
+    }
+    if (step_ == Step::xforward) return done(reply);
+    say_hello();
+    return {};
 }
 
 std::optional<ClientAction> ClientDialogue::take_mail(const Reply& reply) {
@@ -208,19 +228,36 @@ std::optional<ClientAction> ClientDialogue::take_mail(const Reply& reply) {
 }
 
 std::optional<ClientAction> ClientDialogue::take_recipient(const Reply& reply) {
-    if (!mail_refusal_) return done(reply);
+    if (!mail_refusal_) {
+        if (reply.is_positive()) ++accepted_;
+        return done(reply);
+    }
     if (reply.is_positive()) return fail("recipient accepted without a sender");
     return done(Reply(*mail_refusal_));
 }
 
-void ClientDialogue::say_hello(std::string_view verb, Step step) {
-    step_ = step;
-    send(std::string(verb) + settings_.hostname);
+// A 421 speaks of the connection, and with it of all recipients that have not been answered yet.
+std::optional<ClientAction> ClientDialogue::take_outcome(const Reply& reply) {
+    const std::size_t expected = is_lmtp() ? accepted_ : 1;
+    outcomes_.push_back(reply);
+    while (reply.code == 421 && outcomes_.size() < expected) outcomes_.push_back(reply);
+    if (outcomes_.size() < expected) return {};
+    for (const auto& outcome : outcomes_) {
+        if (!outcome.is_positive()) return done(Reply(outcome));
+    }
+    return done(reply);
+}
+
+void ClientDialogue::say_hello() {
+    step_ = Step::ehlo;
+    send((is_lmtp() ? "LHLO " : "EHLO ") + settings_.hostname);
 }
 
 ClientAction ClientDialogue::done(const Reply& reply) {
     if (step_ == Step::quit) is_usable_ = false;
-    step_ = step_ == Step::data && reply.is_intermediate() ? Step::content : Step::idle;
+    const bool begins_content = (step_ == Step::data || step_ == Step::chunk) && reply.is_intermediate();
+    if (begins_content && is_lmtp() && accepted_ == 0) return fail("content wanted for no recipient");
+    step_ = begins_content ? Step::content : Step::idle;
     rcpt_is_sent_ = false;
     return ClientDone{reply};
 }
@@ -246,7 +283,7 @@ void ClientDialogue::tls_begun() {
     is_tls_ = true;
     capabilities_ = {};
     begin_ = end_ = 0;
-    say_hello("EHLO ", Step::ehlo);
+    say_hello();
 }
 
 void ClientDialogue::connection_lost() {

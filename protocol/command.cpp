@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "protocol/ascii.h"
+#include "protocol/delivery_parameters.h"
 
 namespace gatepost::protocol {
 namespace {
@@ -62,10 +63,10 @@ bool is_keyword(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-'; });
 }
 
-// esmtp-value of RFC 5321 section 4.1.2; none of ours takes UTF-8.
+// esmtp-value of RFC 5321 section 4.1.2 and RFC 6531 section 3.3; of ours only ORCPT may hold UTF-8.
 bool is_value(std::string_view text) {
-    return !text.empty() &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '='; });
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](char c) { return !is_control(c) && c != ' ' && c != '='; });
 }
 
 std::optional<Parameter> parse_parameter(std::string_view text) {
@@ -79,7 +80,7 @@ std::optional<Parameter> parse_parameter(std::string_view text) {
 using Value = std::optional<std::string_view>;
 using Refusal = const FixedReply*;  // none: well
 
-Refusal take_size(MailCommand& mail, const Value& value) {
+Refusal take_size(MailCommand& mail, const Value& value, const Extensions&) {
     if (!value || value->size() > 20) return &reply::kBadParameter;  // RFC 1870 section 5
     std::size_t size = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), size);
@@ -88,38 +89,89 @@ Refusal take_size(MailCommand& mail, const Value& value) {
     return nullptr;
 }
 
-Refusal take_body(MailCommand& mail, const Value& value) {
+Refusal take_body(MailCommand& mail, const Value& value, const Extensions& extensions) {
     if (!value) return &reply::kBadParameter;
-    if (equals_ignoring_case(*value, "BINARYMIME")) return &reply::kUnknownParameter;
+    if (equals_ignoring_case(*value, "BINARYMIME")) {
+        mail.parameters.body = BodyKind::binary;
+        return extensions.binarymime ? nullptr : &reply::kUnknownParameter;
+    }
     const bool is_8bit = equals_ignoring_case(*value, "8BITMIME");
     if (is_8bit) mail.parameters.body = BodyKind::eight_bit;
     return is_8bit || equals_ignoring_case(*value, "7BIT") ? nullptr : &reply::kBadParameter;
 }
 
-Refusal take_smtputf8(MailCommand& mail, const Value& value) {
+Refusal take_smtputf8(MailCommand& mail, const Value& value, const Extensions&) {
     mail.parameters.smtputf8 = true;
     return value ? &reply::kBadParameter : nullptr;  // RFC 6531 section 3.4: takes no value
 }
 
+Refusal take_require_tls(MailCommand& mail, const Value& value, const Extensions& extensions) {
+    mail.parameters.require_tls = true;
+    if (value) return &reply::kBadParameter;  // RFC 8689 section 2
+    return extensions.is_tls ? nullptr : &reply::kRequireTlsNeedsTls;
+}
+
+Refusal take_ret(MailCommand& mail, const Value& value, const Extensions&) {
+    if (!value || !is_ret(*value)) return &reply::kBadParameter;
+    mail.parameters.ret = *value;
+    return nullptr;
+}
+
+Refusal take_envid(MailCommand& mail, const Value& value, const Extensions&) {
+    if (!value || !is_envid(*value)) return &reply::kBadParameter;
+    mail.parameters.envid = *value;
+    return nullptr;
+}
+
+Refusal take_notify(Recipient& recipient, const Value& value, const Extensions&) {
+    if (!value || !is_notify(*value)) return &reply::kBadParameter;
+    recipient.notify = *value;
+    return nullptr;
+}
+
+Refusal take_orcpt(Recipient& recipient, const Value& value, const Extensions& extensions) {
+    const auto utf8 = extensions.smtputf8 ? Utf8::allowed : Utf8::refused;
+    if (!value || !is_orcpt(*value, utf8)) return &reply::kBadParameter;
+    recipient.orcpt = *value;
+    return nullptr;
+}
+
+template <class Target>
 struct ParameterRow {
     std::string_view keyword;
     bool Extensions::*offered;  // none: always
-    Refusal (*take)(MailCommand&, const Value&);
+    Refusal (*take)(Target&, const Value&, const Extensions&);
 };
 
-constexpr ParameterRow kMailParameters[] = {
+constexpr ParameterRow<MailCommand> kMailParameters[] = {
     {"SIZE", nullptr, take_size},
     {"BODY", &Extensions::eight_bit_mime, take_body},
     {"SMTPUTF8", &Extensions::smtputf8, take_smtputf8},
+    {"RET", &Extensions::dsn, take_ret},
+    {"ENVID", &Extensions::dsn, take_envid},
+    {"REQUIRETLS", &Extensions::requiretls, take_require_tls},
 };
 
-Refusal take_parameter(MailCommand& mail, const Parameter& parameter, const Extensions& extensions) {
-    for (const auto& row : kMailParameters) {
-        if (!equals_ignoring_case(row.keyword, parameter.keyword)) continue;
-        if (row.offered && !(extensions.*row.offered)) break;
-        return row.take(mail, parameter.value);
+constexpr ParameterRow<Recipient> kRecipientParameters[] = {
+    {"NOTIFY", &Extensions::dsn, take_notify},
+    {"ORCPT", &Extensions::dsn, take_orcpt},
+};
+
+// Takes all parameters in `text` by the rows of the table; nothing: well.
+template <class Target, std::size_t size>
+std::optional<FixedReply> take_parameters(const ParameterRow<Target> (&table)[size], Target& target,
+                                          std::string_view text, const Extensions& extensions) {
+    const auto parameters = parse_parameters(text);
+    if (auto* refusal = std::get_if<FixedReply>(&parameters)) return *refusal;
+    for (const auto& parameter : std::get<0>(parameters)) {
+        const auto row = std::find_if(std::begin(table), std::end(table), [&](const auto& each) {
+            return equals_ignoring_case(each.keyword, parameter.keyword);
+        });
+        if (row == std::end(table) || (row->offered && !(extensions.*row->offered)))
+            return reply::kUnknownParameter;
+        if (auto refusal = row->take(target, parameter.value, extensions)) return *refusal;
     }
-    return &reply::kUnknownParameter;
+    return {};
 }
 
 // What stands behind "FROM:" or "TO:"; spaces there are tolerated, nothing else is (specs/smtp.md M-7).
@@ -164,26 +216,22 @@ std::variant<MailCommand, FixedReply> parse_mail(std::string_view argument, cons
     if (!text) return reply::kSyntax;
     auto parsed = parse_reverse_path(*text);
     if (!parsed) return reply::kBadSender;
-    const auto parameters = parse_parameters(parsed->rest);
-    if (auto* refusal = std::get_if<FixedReply>(&parameters)) return *refusal;
     MailCommand mail{std::move(parsed->path), {}};
-    for (const auto& parameter : std::get<0>(parameters)) {
-        if (auto refusal = take_parameter(mail, parameter, extensions)) return *refusal;
-    }
+    if (auto refusal = take_parameters(kMailParameters, mail, parsed->rest, extensions)) return *refusal;
     if (mail.reverse_path.has_utf8 && !mail.parameters.smtputf8) return reply::kUtf8Sender;
     return mail;
 }
 
-std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8) {
+std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, const Extensions& extensions) {
     const auto text = behind("TO:", argument);
     if (!text) return reply::kSyntax;
     auto parsed = parse_forward_path(*text);
     if (!parsed) return reply::kBadRecipient;
-    const auto parameters = parse_parameters(parsed->rest);
-    if (auto* refusal = std::get_if<FixedReply>(&parameters)) return *refusal;
-    if (!std::get<0>(parameters).empty()) return reply::kUnknownParameter;
-    if (parsed->path.has_utf8 && !smtputf8) return reply::kUtf8Recipient;
-    return Recipient{std::move(parsed->path), {}, {}};
+    Recipient recipient{std::move(parsed->path), {}, {}};
+    if (auto refusal = take_parameters(kRecipientParameters, recipient, parsed->rest, extensions))
+        return *refusal;
+    if (recipient.path.has_utf8 && !extensions.smtputf8) return reply::kUtf8Recipient;
+    return recipient;
 }
 
 }  // namespace gatepost::protocol

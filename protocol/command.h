@@ -52,6 +52,10 @@ std::variant<std::vector<Parameter>, FixedReply> parse_parameters(std::string_vi
 struct Extensions {
     bool eight_bit_mime = true;
     bool smtputf8 = true;
+    bool binarymime = false;
+    bool dsn = false;
+    bool requiretls = false;  // is it done at all; it is good inside TLS only
+    bool is_tls = false;
 };
 
 struct MailCommand {
@@ -61,7 +65,7 @@ struct MailCommand {
 
 // The argument of MAIL: "FROM:<a@b> SIZE=1000", or the reply that refuses it.
 std::variant<MailCommand, FixedReply> parse_mail(std::string_view argument, const Extensions& extensions);
-// The argument of RCPT: "TO:<a@b>". `smtputf8`: the parameter was given with MAIL.
-std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, bool smtputf8);
+// The argument of RCPT: "TO:<a@b> NOTIFY=NEVER". Here `smtputf8` says that the parameter was given with MAIL.
+std::variant<Recipient, FixedReply> parse_rcpt(std::string_view argument, const Extensions& extensions);
 
 }  // namespace gatepost::protocol

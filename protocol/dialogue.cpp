@@ -20,6 +20,11 @@ struct FlawRow {
     bool closes;  // what follows may be meant for a server that saw another end
 };
 
+// Whether more may have been sent behind it already (RFC 2920 section 3.1, RFC 3030 section 2).
+bool may_be_followed(Verb verb) {
+    return verb == Verb::mail || verb == Verb::rcpt || verb == Verb::rset || verb == Verb::bdat;
+}
+
 constexpr FlawRow kFlaws[] = {
     {&MailFlaws::bare_lf, reply::kBareLineEnding, true}, {&MailFlaws::bare_cr, reply::kBareLineEnding, true},
     {&MailFlaws::nul, reply::kNulInMessage, true},       {&MailFlaws::too_large, reply::kTooLarge, false},
@@ -48,6 +53,7 @@ Dialogue::Step Dialogue::advance() {
         case State::greeting: return greet();
         case State::commands: return read_command();
         case State::content: return read_content();
+        case State::chunk: return read_chunk();
         case State::beginning_tls: return flush_or(BeginTls{});
         case State::closing: return flush_or(Close{why_closed_});
         case State::judging: break;
@@ -63,7 +69,10 @@ Action Dialogue::flush_or(Action action) {
 
 Action Dialogue::greet() {
     state_ = State::commands;
-    if (session_refusal_) {
+    if (spoke_before_greeting_) ++unauthorized_pipelining_;
+    if (!session_refusal_ && spoke_before_greeting_ && settings_.refuses_unauthorized_pipelining) {
+        close_with(reply::kSpokeTooSoon, "spoke before the greeting");
+    } else if (session_refusal_) {
         append_wire(output_, *session_refusal_);
         is_refused_ = true;
         if (!session_refusal_->is_permanent()) close("session refused");
@@ -92,6 +101,7 @@ Dialogue::Step Dialogue::wait_for_line_end(std::string_view bytes) {
     input_.scanned = bytes.size();
     if (skipped_ + bytes.size() >= kMaxCommandLine) {
         const std::size_t skip = bytes.size() - 1;  // the last octet may be the CR
+        if (skipped_ == 0) skips_bdat_ = parse_command(bytes).verb == Verb::bdat;
         if (bytes.find('\r') < skip) {
             close_with(reply::kBadLineEnding, "bare CR in a command");
             return {};
@@ -115,9 +125,11 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
         return {};
     }
     const std::size_t length = skipped_ + line.size() + 1;
+    const bool is_long_bdat =
+        length > kMaxCommandLine && (skipped_ > 0 ? skips_bdat_ : parse_command(line).verb == Verb::bdat);
     skipped_ = 0;
-    if (length > kMaxSkippedLine) {
-        close_with(reply::kLineTooLong, "endless command line");
+    if (length > kMaxSkippedLine || is_long_bdat) {  // of such a BDAT the octets would run as commands
+        close_with(reply::kLineTooLong, is_long_bdat ? "BDAT of unknown length" : "endless command line");
         return {};
     }
     if (++commands_ > settings_.commands) {
@@ -127,12 +139,28 @@ Dialogue::Step Dialogue::take_line(std::string_view line) {
     verb_ = Verb::unknown;
     if (length > kMaxCommandLine) return say(reply::kLineTooLong);
     line.remove_suffix(1);
-    return obey(parse_command(line));
+    const auto command = parse_command(line);
+    const bool is_too_soon = note_pipelining(may_be_followed(command.verb));
+    if (is_too_soon && settings_.refuses_unauthorized_pipelining && command.verb != Verb::quit) {
+        close_with(reply::kNotYourTurn, "unauthorised pipelining");
+        return {};
+    }
+    return obey(command);
+}
+
+// Called where a client has to wait for a reply, unless it said EHLO and `may_go_on`.
+bool Dialogue::note_pipelining(bool may_go_on) {
+    if ((is_extended_ && may_go_on) || input_.unread().empty()) return false;
+    ++unauthorized_pipelining_;
+    return true;
 }
 
 Dialogue::Step Dialogue::read_content() {
     if (!output_.empty()) return flush_or(Receive{});  // the 354 waits for nothing
-    if (decoder_.has_ended()) return end_content();
+    if (decoder_.has_ended()) {
+        note_pipelining(true);
+        return end_content();
+    }
     auto unread = input_.unread();
     if (unread.empty()) return Receive{};
     const auto piece = decoder_.next(unread);
@@ -142,8 +170,12 @@ Dialogue::Step Dialogue::read_content() {
 }
 
 Dialogue::Step Dialogue::end_content() {
-    const auto& flaws = decoder_.flaws();
-    if (!flaws.any()) return ask(Question::message, JudgeMessage{decoder_.size()});
+    if (decoder_.flaws().any()) return refuse_content(decoder_.flaws(), decoder_.size());
+    return ask(Question::message, JudgeMessage{decoder_.size()});
+}
+
+// After its true end: of the message, or of the chunk that has the flaw.
+Dialogue::Step Dialogue::refuse_content(const MailFlaws& flaws, std::size_t size) {
     const auto& row =
         *std::find_if(std::begin(kFlaws), std::end(kFlaws), [&](auto& each) { return flaws.*each.flaw; });
     append_wire(output_, row.reply);
@@ -152,7 +184,12 @@ Dialogue::Step Dialogue::end_content() {
     state_ = State::commands;
     forget();
     if (row.closes) close("malformed message content");
-    return Refused{row.reply, flaws, decoder_.size()};
+    return Refused{row.reply, flaws, size};
+}
+
+ContentRules Dialogue::content_rules() const {
+    return {settings_.message_size, settings_.line_length, settings_.bare_newlines,
+            body_ == BodyKind::binary};
 }
 
 void Dialogue::close(std::string_view why) {
@@ -177,7 +214,7 @@ void Dialogue::resize_input(std::size_t capacity) {
 
 std::span<char> Dialogue::input_buffer() {
     const std::size_t unread = input_.unread().size();
-    const bool flows = state_ == State::content;
+    const bool flows = content_flows();
     if (flows && input_.was_filled && input_.capacity < kLargeInput) {
         resize_input(std::min(input_.capacity * 4, kLargeInput));
     } else if (!flows && input_.capacity > kSmallInput && unread < kSmallInput) {
@@ -191,6 +228,7 @@ std::span<char> Dialogue::input_buffer() {
 }
 
 void Dialogue::received(std::size_t octets) {
+    if (state_ == State::greeting && octets > 0) spoke_before_greeting_ = true;
     input_.end += std::min(octets, input_.capacity - input_.end);
     input_.was_filled = input_.end == input_.capacity;
 }
@@ -202,6 +240,7 @@ void Dialogue::tls_begun() {
     is_tls_ = true;
     helo_.clear();
     is_extended_ = false;
+    mails_ = 0;
     input_.begin = input_.end = input_.scanned = 0;
 }
 

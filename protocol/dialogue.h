@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "protocol/address.h"
+#include "protocol/bdat.h"
 #include "protocol/command.h"
 #include "protocol/mail_data.h"
 #include "protocol/reply.h"
@@ -26,9 +27,18 @@ struct DialogueSettings {
     std::size_t line_length = 8192;       // of the content, without CRLF
     std::size_t errors = 10;              // since the last delivered message; more end the session
     std::size_t commands = 1000;          // between two delivered messages; more end the session
+    std::size_t transactions = 1000;      // MAIL commands of a session; more end it
     bool offers_tls = false;
     bool offers_8bitmime = true;
     bool offers_smtputf8 = true;  // only together with 8BITMIME (RFC 6531 section 3.1)
+    bool offers_chunking = true;
+    bool offers_binarymime = false;  // only together with 8BITMIME and CHUNKING (RFC 3030 section 3)
+    bool offers_dsn = false;
+    bool offers_requiretls = false;  // inside TLS only
+    BareNewlines bare_newlines = BareNewlines::refused;
+    // Close where a client sends on without the reply that it must wait for (RFC 2920 section 3.1). They are
+    // counted all the same.
+    bool refuses_unauthorized_pipelining = false;
 };
 
 // What is to be done. Views are valid until the next call of the Dialogue.
@@ -53,13 +63,15 @@ struct JudgeMail {
 struct JudgeRecipient {
     Recipient recipient;
 };
-struct JudgeData {};  // may the content come? 354 or a refusal; the transaction stays open after a refusal
+// May the content come, by DATA or in chunks? 354 or a refusal; after a refused DATA the transaction stays
+// open.
+struct JudgeData {};
 struct JudgeMessage {
     std::size_t size;
-};  // the final dot has come and the content has no flaws
+};  // the final dot or the last chunk has come and the content has no flaws
 
 struct Content {
-    std::string_view bytes;  // dots unstuffed; contiguous with the piece before
+    std::string_view bytes;  // without framing; contiguous with the piece before
 };
 // The dialogue has itself refused the content, after its true end. What came as Content so far is void.
 // `Forget` follows.
@@ -86,7 +98,8 @@ class Dialogue {
     Action next();
     void answer(const Reply& reply);
 
-    // Where to read to, never empty after Receive; and how much has been read.
+    // Where to read to, never empty after Receive; and how much has been read. What is read before the first
+    // next() came before the greeting.
     std::span<char> input_buffer();
     void received(std::size_t octets);
 
@@ -116,10 +129,14 @@ class Dialogue {
     // addresses.
     std::size_t refused_recipients() const { return refused_recipients_; }
     std::size_t commands() const { return commands_; }
+    bool spoke_before_greeting() const { return spoke_before_greeting_; }
+    // How often octets of the client were there although it had to wait for a reply or the greeting. It
+    // depends on how they came over the network: proof if it is not 0, and none if it is.
+    std::size_t unauthorized_pipelining() const { return unauthorized_pipelining_; }
 
   private:
-    enum class State { greeting, commands, judging, content, beginning_tls, closing };
-    enum class Question { helo, mail, recipient, data, message };
+    enum class State { greeting, commands, judging, content, chunk, beginning_tls, closing };
+    enum class Question { helo, mail, recipient, data, first_chunk, message };
     struct Input {  // [begin, end) of the buffer is unread
         std::unique_ptr<char[]> bytes;
         std::size_t capacity = 0, begin = 0, end = 0;
@@ -135,6 +152,10 @@ class Dialogue {
     Step read_command();
     Step read_content();
     Step end_content();
+    Step refuse_content(const MailFlaws& flaws, std::size_t size);
+    bool content_flows() const { return state_ == State::content || state_ == State::chunk; }
+    ContentRules content_rules() const;
+    bool note_pipelining(bool may_go_on);
     Step wait_for_line_end(std::string_view bytes);
     Step take_line(std::string_view line);
     void close(std::string_view why);
@@ -145,6 +166,7 @@ class Dialogue {
     Step obey(const Command& command);
     Step obey_without_argument(const Command& command);
     Step hello(const Command& command);
+    Extensions extensions() const;
     Step mail(std::string_view argument);
     Step rcpt(std::string_view argument);
     Step refuse_guesses();
@@ -159,6 +181,14 @@ class Dialogue {
     void answer_message(const Reply& reply);
     void say_hello();
     void forget();
+
+    // In dialogue_chunks.cpp.
+    Step bdat(std::string_view argument);
+    std::optional<FixedReply> refusal_of_chunk() const;
+    void answer_first_chunk(const Reply& reply);
+    Step read_chunk();
+    Step end_chunk();
+    Step end_refused_chunk(const Reply& reply);
 
     DialogueSettings settings_;
     State state_ = State::greeting;
@@ -175,11 +205,20 @@ class Dialogue {
     bool in_transaction_ = false;
     bool forget_is_due_ = false;
     bool uses_smtputf8_ = false;
+    BodyKind body_ = BodyKind::seven_bit;
+    bool spoke_before_greeting_ = false;
+    std::size_t unauthorized_pipelining_ = 0;
     std::size_t recipients_ = 0;
-    std::size_t errors_ = 0, commands_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
+    std::size_t errors_ = 0, commands_ = 0, mails_ = 0, delayable_errors_ = 0, refused_recipients_ = 0;
     Verb verb_ = Verb::unknown;  // of the command that is being answered
     std::size_t skipped_ = 0;    // octets of an overlong command line
-    DataDecoder decoder_{0};
+    bool skips_bdat_ = false;    // which is one of BDAT
+    DataDecoder decoder_{{}};
+    ChunkDecoder chunks_{{}};
+    Chunk chunk_;                         // the latest
+    std::optional<Reply> chunk_refusal_;  // said when its octets have been dropped
+    bool has_chunks_ = false;             // in this transaction
+    bool last_chunk_failed_ = false;      // more may have been sent behind it in good faith
     std::optional<Reply> session_refusal_;
     std::string_view why_closed_;
 };

@@ -10,28 +10,55 @@ namespace {
 
 constexpr std::size_t kMaxHelo = 255;
 
-struct Capability {
-    std::string_view keyword;
-    bool (*is_offered)(const DialogueSettings& settings, bool is_tls);
-};
+constexpr std::size_t kMaxLimit = 999'999;  // six digits (RFC 9422 section 4)
 
-bool always(const DialogueSettings&, bool) {
+std::string no_value(const DialogueSettings&) {
+    return {};
+}
+std::string size_value(const DialogueSettings& settings) {
+    return ' ' + std::to_string(settings.message_size);
+}
+std::string limits_value(const DialogueSettings& settings) {
+    return " RCPTMAX=" + std::to_string(std::clamp<std::size_t>(settings.recipients, 1, kMaxLimit)) +
+           " MAILMAX=" + std::to_string(std::clamp<std::size_t>(settings.transactions, 1, kMaxLimit));
+}
+
+bool always(const Extensions&, const DialogueSettings&) {
     return true;
 }
-bool with_8bitmime(const DialogueSettings& settings, bool) {
-    return settings.offers_8bitmime;
+bool with_chunking(const Extensions&, const DialogueSettings& settings) {
+    return settings.offers_chunking;
 }
-bool with_smtputf8(const DialogueSettings& settings, bool) {
-    return settings.offers_8bitmime && settings.offers_smtputf8;
+bool with_tls(const Extensions& offered, const DialogueSettings& settings) {
+    return settings.offers_tls && !offered.is_tls;
 }
-bool with_tls(const DialogueSettings& settings, bool is_tls) {
-    return settings.offers_tls && !is_tls;
+template <bool Extensions::*offer>
+bool with(const Extensions& offered, const DialogueSettings&) {
+    return offered.*offer;
 }
+bool with_requiretls(const Extensions& offered, const DialogueSettings&) {
+    return offered.requiretls && offered.is_tls;
+}
+
+struct Capability {
+    std::string_view keyword;
+    bool (*is_offered)(const Extensions& offered, const DialogueSettings& settings);
+    std::string (*value)(const DialogueSettings& settings) = no_value;
+};
 
 // In the order of the EHLO reply (specs/smtp.md section 2).
 constexpr Capability kCapabilities[] = {
-    {"PIPELINING", always},      {"SIZE", always},       {"8BITMIME", with_8bitmime},
-    {"SMTPUTF8", with_smtputf8}, {"STARTTLS", with_tls}, {"ENHANCEDSTATUSCODES", always},
+    {"PIPELINING", always},
+    {"SIZE", always, size_value},
+    {"8BITMIME", with<&Extensions::eight_bit_mime>},
+    {"SMTPUTF8", with<&Extensions::smtputf8>},
+    {"CHUNKING", with_chunking},
+    {"BINARYMIME", with<&Extensions::binarymime>},
+    {"DSN", with<&Extensions::dsn>},
+    {"STARTTLS", with_tls},
+    {"REQUIRETLS", with_requiretls},
+    {"LIMITS", always, limits_value},
+    {"ENHANCEDSTATUSCODES", always},
 };
 
 bool is_host_name_text(std::string_view text) {
@@ -61,6 +88,8 @@ bool may_be_delayed(Verb verb) {
 
 Dialogue::Step Dialogue::obey(const Command& command) {
     verb_ = command.verb;
+    if (command.verb == Verb::bdat) return bdat(command.argument);  // its octets must go, whatever else
+    last_chunk_failed_ = false;
     if (is_refused_ && command.verb != Verb::quit) return say(reply::kNoService);
     switch (command.verb) {
         case Verb::helo:
@@ -75,11 +104,9 @@ Dialogue::Step Dialogue::obey(const Command& command) {
         case Verb::noop: return say(reply::kOk);
         case Verb::help: return say(reply::kHelp);
         case Verb::vrfy: return say(command.argument.empty() ? reply::kSyntax : reply::kCannotVerify);
-        case Verb::bdat:  // not offered; its octets would be run as commands
-            close_with(reply::kNotImplemented, "BDAT was not offered");
-            return {};
         case Verb::foreign: close_with(reply::kNotMail, "another protocol"); return {};
         case Verb::not_implemented: return say(reply::kNotImplemented);
+        case Verb::bdat:
         case Verb::unknown: break;
     }
     return say(reply::kUnknownCommand);
@@ -101,20 +128,38 @@ Dialogue::Step Dialogue::hello(const Command& command) {
     return ask(Question::helo, JudgeHelo{proposed_helo_, proposed_extended_});
 }
 
+Extensions Dialogue::extensions() const {
+    const bool has_8bit = settings_.offers_8bitmime;
+    return {.eight_bit_mime = has_8bit,
+            .smtputf8 = has_8bit && settings_.offers_smtputf8,
+            .binarymime = has_8bit && settings_.offers_chunking && settings_.offers_binarymime,
+            .dsn = settings_.offers_dsn,
+            .requiretls = settings_.offers_requiretls,
+            .is_tls = is_tls_};
+}
+
 Dialogue::Step Dialogue::mail(std::string_view argument) {
+    if (++mails_ > settings_.transactions) {
+        close_with(reply::kTooManyTransactions, "too many transactions");
+        return {};
+    }
     if (helo_.empty()) return say(reply::kSayHelloFirst);
     if (in_transaction_) return say(reply::kNestedMail);
-    auto parsed = parse_mail(argument, {settings_.offers_8bitmime, with_smtputf8(settings_, is_tls_)});
+    auto parsed = parse_mail(argument, extensions());
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     auto& command = std::get<MailCommand>(parsed);
     if (command.parameters.declared_size > settings_.message_size) return say(reply::kTooLarge);
     uses_smtputf8_ = command.parameters.smtputf8;
+    body_ = command.parameters.body;
     return ask(Question::mail, JudgeMail{std::move(command.reverse_path), std::move(command.parameters)});
 }
 
 Dialogue::Step Dialogue::rcpt(std::string_view argument) {
     if (!in_transaction_) return say(reply::kMailFirst);
-    auto parsed = parse_rcpt(argument, uses_smtputf8_);
+    if (has_chunks_) return say(reply::kContentBegun);
+    auto offered = extensions();
+    offered.smtputf8 = uses_smtputf8_;
+    auto parsed = parse_rcpt(argument, offered);
     if (auto* refusal = std::get_if<FixedReply>(&parsed)) return say(*refusal);
     if (recipients_ >= settings_.recipients) return say(reply::kTooManyRecipients);
     if (refused_recipients_ >= settings_.refused_recipients) return refuse_guesses();
@@ -131,6 +176,8 @@ Dialogue::Step Dialogue::refuse_guesses() {
 
 Dialogue::Step Dialogue::data() {
     if (!in_transaction_) return say(reply::kMailFirst);
+    if (has_chunks_) return say(reply::kContentBegun);  // RFC 3030 section 2
+    if (body_ == BodyKind::binary) return say(reply::kBinaryNeedsChunks);
     if (recipients_ == 0) return say(reply::kNoRecipients);
     return ask(Question::data, JudgeData{});
 }
@@ -169,12 +216,14 @@ Dialogue::Step Dialogue::ask(Question question, Action action) {
 void Dialogue::answer(const Reply& reply) {
     if (state_ != State::judging) return;  // the session has ended meanwhile
     state_ = State::commands;
-    const Reply checked = sane(reply, question_ == Question::data);
+    const bool may_go_on = question_ == Question::data || question_ == Question::first_chunk;
+    const Reply checked = sane(reply, may_go_on);
     switch (question_) {
         case Question::helo: return answer_helo(checked);
         case Question::mail: return answer_mail(checked);
         case Question::recipient: return answer_recipient(checked);
         case Question::data: return answer_data(checked);
+        case Question::first_chunk: return answer_first_chunk(checked);
         case Question::message: return answer_message(checked);
     }
 }
@@ -189,11 +238,11 @@ void Dialogue::answer_helo(const Reply& reply) {
 }
 
 void Dialogue::say_hello() {
+    const auto offered = extensions();
     Reply reply{250, "", {settings_.hostname}};
     for (const auto& capability : kCapabilities) {
-        if (!is_extended_ || !capability.is_offered(settings_, is_tls_)) continue;
-        reply.lines.emplace_back(capability.keyword);
-        if (capability.keyword == "SIZE") reply.lines.back() += ' ' + std::to_string(settings_.message_size);
+        if (!is_extended_ || !capability.is_offered(offered, settings_)) continue;
+        reply.lines.push_back(std::string(capability.keyword) + capability.value(settings_));
     }
     say(reply);
 }
@@ -217,7 +266,7 @@ void Dialogue::answer_recipient(const Reply& reply) {
 void Dialogue::answer_data(const Reply& reply) {
     if (reply.is_intermediate()) {
         state_ = State::content;
-        decoder_ = DataDecoder(settings_.message_size, settings_.line_length);
+        decoder_ = DataDecoder(content_rules());
     }
     say(reply);
 }
@@ -236,6 +285,8 @@ void Dialogue::forget() {
     in_transaction_ = false;
     uses_smtputf8_ = false;
     recipients_ = 0;
+    has_chunks_ = false;
+    body_ = BodyKind::seven_bit;
     forget_is_due_ = true;
 }
 

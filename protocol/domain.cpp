@@ -39,13 +39,15 @@ bool normalize(std::string& name) {
     return label != 0;
 }
 
+using IdnText = std::unique_ptr<char, decltype(&idn2_free)>;
+
 // U-labels to A-labels (RFC 5891 section 5). ASCII letters are lower-cased first; any other character that
 // IDNA2008 does not allow makes the name invalid instead of being mapped to a name that nobody wrote.
 std::optional<std::string> to_a_labels(const std::string& name) {
     if (name.size() > kMaxUnicodeName || name.find('\0') != std::string::npos || !is_utf8(name)) return {};
     char* ascii = nullptr;
     const int error = idn2_to_ascii_8z(name.c_str(), &ascii, IDN2_NFC_INPUT | IDN2_NO_TR46);
-    std::unique_ptr<char, decltype(&idn2_free)> owned(ascii, &idn2_free);
+    const IdnText owned(ascii, &idn2_free);
     if (error != IDN2_OK || !ascii) return {};
     return std::string(ascii);
 }
@@ -66,6 +68,20 @@ std::optional<Domain> Domain::parse(std::string_view text) {
 
 std::size_t Domain::labels() const {
     return static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '.')) + 1;
+}
+
+bool Domain::has_valid_a_labels() const {
+    for (std::size_t at = 0; at < text_.size();) {
+        const auto end = std::min(text_.find('.', at), text_.size());
+        const auto label = text_.substr(at, end - at);
+        at = end + 1;
+        if (!label.starts_with("xn--")) continue;
+        char* unicode = nullptr;
+        const int error = idn2_to_unicode_8z8z(label.c_str(), &unicode, IDN2_NO_TR46);
+        const IdnText owned(unicode, &idn2_free);
+        if (error != IDN2_OK || !unicode || unicode == label || to_a_labels(unicode) != label) return false;
+    }
+    return true;
 }
 
 Domain Domain::last_labels(std::size_t count) const {

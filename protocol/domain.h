@@ -19,6 +19,11 @@ class Domain {
     const std::string& text() const { return text_; }
     std::size_t labels() const;
 
+    // Whether each label that begins with "xn--" is an A-label: what it stands for is a valid U-label, and
+    // comes back to it (RFC 5891 section 4.2.3.1). Others are shown by some readers as the name that they
+    // hold.
+    bool has_valid_a_labels() const;
+
     // The rightmost `count` labels; the whole name if it has no more.
     Domain last_labels(std::size_t count) const;
     // Compared label by label: "nk.example" is not above "bank.example".

@@ -57,6 +57,10 @@ inline constexpr FixedReply kNestedMail{503, "5.5.1", "Sender already given"};
 inline constexpr FixedReply kMailFirst{503, "5.5.1", "Send MAIL first"};
 inline constexpr FixedReply kAlreadyTls{503, "5.5.1", "TLS is already active"};
 inline constexpr FixedReply kNoService{503, "5.5.1", "No service here, please QUIT"};
+inline constexpr FixedReply kContentBegun{503, "5.5.1", "The content has begun in chunks"};
+inline constexpr FixedReply kBinaryNeedsChunks{503, "5.5.1", "BODY=BINARYMIME goes with BDAT"};
+inline constexpr FixedReply kNoRecipientsForChunk{503, "5.5.1", "No valid recipients"};
+inline constexpr FixedReply kBadChunkSize{501, "5.5.4", "Malformed chunk size, closing"};
 inline constexpr FixedReply kNoRecipients{554, "5.5.1", "No valid recipients"};
 inline constexpr FixedReply kLineTooLong{500, "5.5.2", "Line too long"};
 inline constexpr FixedReply kBadLineEnding{500, "5.5.2", "Lines end with CR LF"};
@@ -73,6 +77,9 @@ inline constexpr FixedReply kUtf8Recipient{553, "5.6.7", "Non-ASCII recipient ad
 inline constexpr FixedReply kNotMail{421, "4.7.0", "This is a mail server, closing"};
 inline constexpr FixedReply kTooManyErrors{421, "4.7.0", "Too many errors, closing"};
 inline constexpr FixedReply kTooManyCommands{421, "4.7.0", "Too many commands, closing"};
+inline constexpr FixedReply kTooManyTransactions{421, "4.7.0", "Too many messages in one session, closing"};
+inline constexpr FixedReply kNotYourTurn{503, "5.5.1", "Commands sent without waiting for replies, closing"};
+inline constexpr FixedReply kSpokeTooSoon{554, "5.5.1", "Commands sent before the greeting, closing"};
 inline constexpr FixedReply kTooManyRefusedRecipients{421, "4.7.0", "Too many unknown recipients, closing"};
 inline constexpr FixedReply kNoMoreRecipients{452, "4.5.3", "Too many unknown recipients, send this first"};
 inline constexpr FixedReply kTooManyRecipients{452, "4.5.3", "Too many recipients"};
@@ -82,6 +89,7 @@ inline constexpr FixedReply kNulInMessage{550, "5.6.0", "NUL in message"};
 inline constexpr FixedReply kLongLine{550, "5.6.0", "Line too long in message"};
 inline constexpr FixedReply kMalformedHeader{550, "5.6.0", "Malformed message header"};
 inline constexpr FixedReply kConversionNeeded{554, "5.6.3", "8-bit content cannot be delivered"};
+inline constexpr FixedReply kRequireTlsNeedsTls{530, "5.7.10", "REQUIRETLS is for TLS only"};
 inline constexpr FixedReply kTlsUnavailable{454, "4.7.0", "TLS not available"};
 inline constexpr FixedReply kTlsNeeded{530, "5.7.0", "Send STARTTLS first"};
 
@@ -114,6 +122,16 @@ inline constexpr FixedReply kAuthenticationUnclear{451, "4.7.0",
 inline constexpr FixedReply kSpfUnclear{451, "4.7.24", "SPF cannot be checked now, try again later"};
 inline constexpr FixedReply kDownstreamDown{451, "4.4.1", "Mail server not reachable, try again later"};
 inline constexpr FixedReply kDownstreamTimeout{451, "4.4.2", "Mail server does not answer, try again later"};
+
+inline constexpr FixedReply kDownstreamMisconfigured{
+    451, "4.3.5", "Mail server refuses to talk to this gateway, try again later"};
+inline constexpr FixedReply kDownstreamChanged{451, "4.3.0",
+                                               "Mail server has changed what it offers, try again later"};
+inline constexpr FixedReply kNoUtf8Downstream{553, "5.6.7",
+                                              "The mail server here takes no internationalized addresses"};
+inline constexpr FixedReply kRequireTlsUnsupported{550, "5.7.30",
+                                                   "REQUIRETLS cannot be kept up from here on"};
+inline constexpr FixedReply kRequireTlsUnencrypted{550, "5.7.10", "No encrypted way from here on"};
 
 }  // namespace reply
 

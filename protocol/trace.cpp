@@ -5,31 +5,12 @@
 #include "protocol/address.h"
 #include "protocol/ascii.h"
 #include "protocol/date.h"
+#include "protocol/folded_field.h"
 
 namespace gatepost::protocol {
 namespace {
 
-constexpr std::size_t kMaxLine = 78;  // RFC 5322 section 2.1.1
 constexpr std::size_t kMaxShownHelo = 60;
-
-// Words of a field, a new line begun before each one that would make the line too long.
-class FoldedField {
-  public:
-    explicit FoldedField(std::string_view name) : text_(name) { text_ += ':'; }
-
-    void add(const std::string& word) {
-        if (text_.size() - line_begin_ + 1 + word.size() > kMaxLine) {
-            text_ += "\r\n";
-            line_begin_ = text_.size();
-        }
-        text_ += ' ' + word;
-    }
-    std::string finished() { return std::move(text_) + "\r\n"; }
-
-  private:
-    std::string text_;
-    std::size_t line_begin_ = 0;
-};
 
 std::optional<std::string> as_domain_or_literal(std::string_view helo) {
     if (auto domain = Domain::parse(helo)) return domain->text();

@@ -179,6 +179,14 @@ TEST(ForgedResults, AreFoundInEverySpelling) {
         {" mx.other.example; dkim=pass\r x", true, "bare CR"},
         {" mx.\xff.example; dkim=pass", true, "no UTF-8"},
         {" mx.other.example 01; none", true, "a version that is not 1"},
+        {" \xef\xbd\x8dx.receiver.example; none", true, "a full-width letter, which may be read as ours"},
+        {" mx.receiver\xe3\x80\x82"
+         "example; none",
+         true, "an ideographic dot likewise"},
+        {" mx.receiver\xe2\x80\x8b.example; none", true, "an invisible character likewise"},
+        {" receiver.example; none", false, "a name above ours is not ours"},
+        {" x.mx.receiver.example; none", false, "nor is one below"},
+        {" mx-receiver.example; none", false, "nor one that differs by a sign"},
         // of others
         {" mx.other.example; none", false, "plain"},
         {" mx.other.example 1; none", false, "supported version"},
@@ -234,8 +242,25 @@ TEST(FieldsToRemove, AreOursAndNoOthers) {
         "AUTHENTICATION-RESULTS:\r\n (c) mx.receiver.example 1; none\r\n");
     ASSERT_TRUE(header) << header.problem();
     EXPECT_EQ(fields_to_remove(*header, kOurs, "X-Gatepost-Quarantine"),
-              (std::vector<std::size_t>{0, 3, 4, 6}));
-    EXPECT_EQ(fields_to_remove(*header, kOurs, ""), (std::vector<std::size_t>{0, 4, 6}));
+              (std::vector<std::size_t>{0, 2, 3, 4, 6}));
+    EXPECT_EQ(fields_to_remove(*header, kOurs, ""), (std::vector<std::size_t>{0, 2, 4, 6}));
+    EXPECT_EQ(fields_to_remove(*header, kOurs, "", ArcResult::pass), (std::vector<std::size_t>{0, 4, 6}))
+        << "part of a chain that verified";
+}
+
+TEST(ForgedResults, OfChainsAreThoseThatNameUs) {
+    const Row rows[] = {
+        {" i=1; mx.receiver.example; dmarc=pass", true, "ours"},
+        {" I = 1 ; (c) \"MX.receiver.example\" 1; none", true, "all of the grammar"},
+        {"\r\n\ti=1;\r\n\tmx2.receiver.example; none", true, "folded, another id"},
+        {" i=1; mx.receiver.example (; dmarc=pass", true, "unreadable, with our name in it"},
+        {" mx.receiver.example; dmarc=pass", true, "without an instance"},
+        {" i=1; mx.other.example; dmarc=pass", false, "another's"},
+        {" i=1; mx.other.example; spf=pass smtp.mailfrom=mx.receiver.example", false, "ours only in a value"},
+        {" i=1; mx.other.example (; dmarc=pass", false, "another's, unreadable: its seal covers it"},
+    };
+    for (const auto& row : rows)
+        EXPECT_EQ(claims_our_seal(row.body, kOurs), row.is_removed) << row.body << ": " << row.reason;
 }
 
 // The first two from RFC 8601 appendix B, the others in the manner of large providers, who stretch the

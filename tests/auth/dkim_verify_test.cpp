@@ -329,6 +329,62 @@ TEST(DkimVerify, FailsAWrongBodyEvenIfTheKeyCannotBeHad) {
     EXPECT_EQ(outcome.why, "body hash mismatch");
 }
 
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+    return text.replace(text.find(what), what.size(), with);
+}
+
+// Anybody can write a signature that fails. What the domain once did sign fails in another way, and that is
+// what speaks for a forwarder.
+TEST(DkimVerify, TellsABrokenSignatureFromAMadeUpOne) {
+    auto plain = options(), simple = options();
+    simple.header_canonicalization = simple.body_canonicalization = Canonicalization::simple;
+    const std::string good = signature_field(plain);
+    const std::string other_key = signature_field(plain, PrivateKey::generate(KeyType::rsa));
+    const std::string all = good + kFields;
+    const std::string as_written = signature_field(simple) + kFields;
+    const auto tagged = [](const std::string& block, std::string_view subject) {
+        return replaced(block, "Subject: a  subject", subject);
+    };
+    const struct {
+        std::string block, body;
+        DkimResult result;
+        bool is_genuine;
+        const char* reason;
+    } rows[] = {
+        {all, kBody, pass, true, "whole"},
+        {all, kBody + "-- \r\nlist footer\r\n", fail, true, "a footer"},
+        {all, "", fail, true, "another body"},
+        {tagged(all, "Subject: [talk] a  subject"), kBody, fail, true, "a list's tag"},
+        {tagged(all, "Subject: [talk] a  subject"), kBody + "footer\r\n", fail, true, "tag and footer"},
+        {tagged(as_written, "Subject: [talk] a  subject"), kBody, fail, true, "likewise with simple"},
+        {tagged(all, "Subject: [talk]a subject"), kBody, fail, true, "a tag without a blank"},
+        {tagged(all, "Subject: [a] [b] a subject"), kBody, fail, false, "two tags"},
+        {tagged(all, "Subject: pay this [x]"), kBody, fail, false, "another Subject"},
+        {replaced(all, "joe@example.com", "ceo@example.com"), kBody, fail, false, "another author"},
+        {other_key + kFields, kBody, fail, false, "by a key that is not the domain's"},
+        {other_key + kFields, kBody + "x\r\n", fail, false, "likewise with another body"},
+        {replaced(all, "b=", "b=AAAA"), kBody, fail, false, "octets that are no signature"},
+    };
+    for (const auto& row : rows) {
+        const auto outcome = verify_one(row.block, row.body, facts_of(txt({key_record(rsa_key())})));
+        EXPECT_EQ(outcome.result, row.result) << row.reason;
+        EXPECT_EQ(outcome.is_genuine, row.is_genuine) << row.reason;
+    }
+}
+
+TEST(DkimVerify, KnowsAnExpiredSignatureForGenuine) {
+    auto brief = options();
+    brief.expiration = kNow + 60;
+    const std::string block = signature_field(brief) + kFields;
+    auto known = facts_of(txt({key_record(rsa_key())}));
+    const auto outcome = verify_one(block, kBody, known, kNow + 3600);
+    EXPECT_EQ(outcome.result, fail);
+    EXPECT_EQ(outcome.why, "signature expired");
+    EXPECT_TRUE(outcome.is_genuine);
+    auto broken = facts_of({.status = DnsStatus::failed});
+    EXPECT_EQ(verify_one(block, kBody, broken, kNow + 3600).result, fail) << "and does not wait for its key";
+}
+
 TEST(DkimVerify, ReportsABadSignatureBesideAGoodOneInTheirOrder) {
     const auto block = "DKIM-Signature: nonsense\r\n" + signature_field(options()) +
                        signature_field(options("example.net", "k")) + kFields;

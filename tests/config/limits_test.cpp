@@ -24,6 +24,7 @@ TEST(Limits, EveryKeyIsTaken) {
     const Loaded loaded = load(
         "limits: {sessions: 11, sessions_per_client: 12, sessions_per_network: 13, sessions_per_minute: 14,\n"
         "  messages_per_minute: 15, recipients_per_minute: 16, errors: 17, commands: 28, recipients: 119,\n"
+        "  transactions: 34,\n"
         "  message_size: 1MiB, line_length: 1000, header_size: 17KiB, header_fields: 120,\n"
         "  header_field_size: 2KiB, hops: 21, memory_per_message: 18KiB, command_timeout: 22s,\n"
         "  stressed_command_timeout: 23s, handshake_timeout: 24s, write_timeout: 25s, data_timeout: 26s,\n"
@@ -40,6 +41,7 @@ TEST(Limits, EveryKeyIsTaken) {
     expected.errors = 17;
     expected.commands = 28;
     expected.recipients = 119;
+    expected.transactions = 34;
     expected.message_size = 1024 * 1024;
     expected.line_length = 1000;
     expected.header_size = 17 * 1024;

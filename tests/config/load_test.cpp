@@ -95,6 +95,8 @@ TEST(Load, EveryOptionCommentedOutInTheAnnotatedFileIsGood) {
     ASSERT_EQ(settings.dns.servers.size(), 1u);
     EXPECT_EQ(settings.dns.servers[0].text(), "127.0.0.1:53");
     EXPECT_EQ(settings.policy.remedy_url, "https://www.example.org/mail-refused");
+    EXPECT_EQ(settings.smtp.normalize_for, (std::vector{*protocol::IpNetwork::parse("192.0.2.0/28"),
+                                                        *protocol::IpNetwork::parse("2001:db8::25")}));
     ASSERT_EQ(settings.policy.known_forwarders.size(), 1u);
     KnownForwarder expected;
     expected.name = "alumni";
@@ -131,6 +133,7 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "policy: {known_forwarders: [{qqqqqqqq: 1}]}",
                               "policy: {known_forwarders: [{match: {qqqqqqqq: 1}}]}",
                               "limits: {qqqqqqqq: 1}",
+                              "smtp: {qqqqqqqq: 1}",
                               "defence: {qqqqqqqq: 1}",
                               "defence: {tarpit: {qqqqqqqq: 1}}",
                               "defence: {harvest: {qqqqqqqq: 1}}"};
@@ -143,6 +146,29 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
             EXPECT_NE(yaml.find(is_unsupported ? "not yet" : key + ":"), std::string::npos)
                 << mapping << " knows " << key;
         }
+    }
+}
+
+TEST(Load, ReadsWhatTheDownstreamIsTold) {
+    const struct {
+        const char* word;
+        AnnounceClient value;
+    } rows[] = {{"auto", AnnounceClient::automatic},
+                {"xclient", AnnounceClient::xclient},
+                {"xforward", AnnounceClient::xforward},
+                {"none", AnnounceClient::none}};
+    for (const auto& row : rows) {
+        const Loaded loaded = load(
+            "domains: [a.example]\ndownstream: {servers: [\"lmtp://h:24\", \"lmtp+unix:///run/lmtp\"], "
+            "probe: 1m, "
+            "announce_client: " +
+            std::string(row.word) + "}\n");
+        ASSERT_EQ(findings(loaded), "") << row.word;
+        const auto& downstream = loaded.settings->downstream;
+        EXPECT_EQ(downstream.announce_client, row.value) << row.word;
+        EXPECT_EQ(downstream.probe, seconds(60));
+        EXPECT_EQ(downstream.servers[0].kind, DownstreamKind::lmtp);
+        EXPECT_EQ(downstream.servers[1].path, "/run/lmtp");
     }
 }
 
@@ -338,10 +364,14 @@ const BadRow kBadFiles[] = {
      "2:13: error: downstream must be a mapping of keys and values\n",
      "one complaint for each"},
     {"domains: [a.example]\ndownstream: {servers: [10.0.0.5]}\n",
-     "2:24: error: '10.0.0.5' is no downstream server; write smtp://host:25 or maildir:///path\n",
+     "2:24: error: '10.0.0.5' is no downstream server; write smtp://host:25, lmtp://host:24, "
+     "lmtp+unix:///path or maildir:///path\n",
      "no scheme"},
+    {"domains: [a.example]\ndownstream: {servers: [\"lmtp://h:24\"], announce_client: always, probe: 5}\n",
+     "2:56: error: announce_client must be one of auto, xclient, xforward, none, not 'always'\n"
+     "2:71: error: probe must be a duration such as 250ms, 30s, 5m or 1h, not '5'\n",
+     "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
-     "2:24: error: LMTP is not supported by this version; use smtp:// or maildir://\n"
      "2:53: error: tls: dane is not supported by this version; use verify\n"
      "2:66: error: spool is not supported by this version; use never: while the downstream is away, senders "
      "are told "
@@ -393,7 +423,7 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
         "4:24: error: 'b@d' is not a domain name\n"
         "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, domains, "
-        "downstream, dns, policy, limits, defence, authserv_id, state, workers\n"
+        "downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
         "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
         "senders "
         "are told to try again\n");

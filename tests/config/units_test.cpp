@@ -159,6 +159,7 @@ TEST(Units, RefuseWhatIsNoDownstreamServer) {
         {"smtp://10.0.0.5/path", "no path"},
         {"smtp://2001:db8::5", "IPv6 needs brackets"},
         {"smtp://mail server", "no host name"},
+        {"lmtp://127.0.0.1:25", "LMTP never has that port"},
         {"lmtp://127.0.0.1", "LMTP has no usual port and never 25 (RFC 2033 section 5)"},
         {"maildir://", "no path"},
         {"", "nothing"},

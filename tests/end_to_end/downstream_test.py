@@ -59,11 +59,7 @@ class Answers(DownstreamCase):
 
     def fresh(self, answers):
         """Ends the kept connections, so that the next one is greeted."""
-        for sock in self.sink.connections:
-            try:
-                sock.shutdown(2)
-            except OSError:
-                pass
+        self.sink.end_connections()
         self.sink.answers = answers
 
     def test_refusals_are_passed_on_where_they_happen(self):
@@ -228,18 +224,25 @@ class Connections(DownstreamCase):
     def test_offers_no_more_than_the_downstream_can_do(self):
         sink = self.open(Sink(capabilities=["SIZE 100000"]))
         gateway = self.gateway(sink.url, workers=1)
-        # Before the first connection nobody knows: then the recipient is refused.
-        client = self.client(gateway)
-        client.command("MAIL FROM:<x@plain.example> BODY=8BITMIME")
-        for _ in range(2):
-            self.assert_status(client.command("RCPT TO:<bob@example.org>"), "554 5.6.3")
-        client.command("RSET")
-        client.command("MAIL FROM:<x@plain.example> SMTPUTF8 BODY=8BITMIME")
-        self.assert_status(client.command("RCPT TO:<bob@example.org>"), "553 5.6.7")
-        offered = self.client(gateway).hello().lines
+        client = self.open(gateway.client())
+        offered = client.hello().lines
         self.assertFalse({"8BITMIME", "SMTPUTF8"} & set(offered))
         self.assertIn("SIZE 100000", offered)
+        self.assert_status(client.command("MAIL FROM:<x@plain.example> BODY=8BITMIME"), "555 5.5.4")
         self.assertFalse([line for _, line in sink.commands if line.startswith("RCPT")])
+
+    def test_refuses_what_the_downstream_can_no_longer_do(self):
+        for parameters, status in (("BODY=8BITMIME", "554 5.6.3"), ("SMTPUTF8 BODY=8BITMIME", "553 5.6.7"),
+                                   ("SIZE=200", "552 5.3.4")):
+            with self.subTest(parameters):
+                sink = self.open(Sink())
+                gateway = self.gateway(sink.url, workers=1)
+                client = self.client(gateway)
+                sink.capabilities = ["SIZE 100"]
+                sink.end_connections()
+                self.assert_status(client.command(f"MAIL FROM:<x@plain.example> {parameters}"), "250 2.1.0")
+                for _ in range(2):
+                    self.assert_status(client.command("RCPT TO:<bob@example.org>"), status)
 
 
 class Tls(DownstreamCase):

@@ -502,11 +502,17 @@ class Sink:
         self.threads.append(thread)
         thread.start()
 
+    def end_connections(self):
+        for sock in self.connections:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def accept(self):
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self.listener.accept()
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if sock.family == socket.AF_INET:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.connections.append(sock)
                 self.start(self.serve, len(self.connections) - 1)
 

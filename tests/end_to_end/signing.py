@@ -26,11 +26,11 @@ def relaxed_body(body):
 class Key:
     """A key pair in a folder that goes with it."""
 
-    def __init__(self, algorithm="rsa"):
+    def __init__(self, algorithm="rsa", bits=2048):
         self.algorithm = algorithm
         self.folder = tempfile.TemporaryDirectory(prefix="gatepost-key-")
         self.file = str(pathlib.Path(self.folder.name) / "key.pem")
-        size = ["-pkeyopt", "rsa_keygen_bits:2048"] if algorithm == "rsa" else []
+        size = ["-pkeyopt", f"rsa_keygen_bits:{bits}"] if algorithm == "rsa" else []
         self.openssl("genpkey", "-algorithm", algorithm, *size, "-out", self.file)
 
     def close(self):
@@ -45,24 +45,26 @@ class Key:
             public = public[-32:]  # the key itself is the end of its SubjectPublicKeyInfo
         return f"v=DKIM1; k={self.algorithm}; p={base64.b64encode(public).decode()}"
 
-    def signature(self, data):
+    def signature(self, data, digest="sha256"):
         if self.algorithm == "rsa":
-            return self.openssl("dgst", "-sha256", "-sign", self.file, data=data)
+            return self.openssl("dgst", f"-{digest}", "-sign", self.file, data=data)
         with tempfile.NamedTemporaryFile() as file:  # openssl wants to know the size of what it signs with Ed25519
             file.write(hashlib.sha256(data).digest())
             file.flush()
             return self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", self.file, "-in", file.name)
 
-    def sign(self, message, domain, selector):
-        """The message with a signature on top."""
+    def sign(self, message, domain, selector, version="1", digest="sha256", names=None, more=""):
+        """The message with a signature on top; `more` are further tags, each with its semicolon. l= is obeyed."""
         header, _, body = message.partition(b"\r\n\r\n")
         fields = re.split(r"\r\n(?![ \t])", header.decode())
         named = dict(field.split(":", 1) for field in fields)
-        body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest()).decode()
-        names = [name for name in SIGNED if name in named]
-        value = (f" v=1; a={self.algorithm}-sha256; c=relaxed/relaxed; d={domain}; s={selector};\r\n"
+        length = re.search(r"\bl=(\d+)", more)
+        hashed = relaxed_body(body)[:int(length[1]) if length else None]
+        body_hash = base64.b64encode(hashlib.new(digest, hashed).digest()).decode()
+        names = [name for name in names or SIGNED if name in named]
+        value = (f" v={version}; a={self.algorithm}-{digest}; c=relaxed/relaxed; d={domain}; s={selector};{more}\r\n"
                  f"\th={':'.join(names)};\r\n\tbh={body_hash};\r\n\tb=")
         data = "".join(relaxed_field(name, named[name]) + "\r\n" for name in names)
         data += relaxed_field("DKIM-Signature", value)
-        signature = base64.b64encode(self.signature(data.encode())).decode()
+        signature = base64.b64encode(self.signature(data.encode(), digest)).decode()
         return f"DKIM-Signature:{value}{signature}\r\n".encode() + message

@@ -1,9 +1,10 @@
 // A From body of any octets has one reading: a domain list or a problem, the same behind a comment, and every
-// domain reads as itself.
+// domain reads as itself. Who decodes encoded words first reads the same authors, or none.
 #include <cstdint>
 #include <string>
 
 #include "protocol/author.h"
+#include "protocol/encoded_word.h"
 
 using namespace gatepost::protocol;
 
@@ -16,7 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& domain : author.domains) {
         if (Domain::parse(domain.text()) != domain) __builtin_trap();
     }
-    if (parse_author(" (x <a@b.c>)\r\n " + body) != author) __builtin_trap();
+    if (parse_author(" (x) " + body) != author) __builtin_trap();
+    const auto decoded = with_decoded_words(unfolded(body)).text;
+    if (decoded.size() > body.size() || (decoded != unfolded(body) && !has_encoded_word(unfolded(body))))
+        __builtin_trap();
+    const Author again = parse_author(decoded);
+    if (author.domains != again.domains && !author.domains.empty() && !again.domains.empty())
+        __builtin_trap();
     if (author.problem == AuthorProblem::none && parse_author(body + " (x)") != author) __builtin_trap();
     if (author.problem == AuthorProblem::none &&
         parse_author(body + "<x@y.z>").problem == AuthorProblem::none && !body.empty() &&

@@ -18,7 +18,7 @@ struct Decoded {
 };
 
 Decoded decoded(std::string_view wire, std::size_t portion) {
-    DataDecoder decoder(2000);
+    DataDecoder decoder({2000});
     Decoded out;
     while (out.taken < wire.size() && !decoder.has_ended()) {
         const std::string chunk(wire.substr(out.taken, portion));

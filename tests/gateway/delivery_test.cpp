@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "gateway/smtp_delivery.h"
+#include "gateway/downstream_reply.h"
 #include "tests/support/temporary_folder.h"
 
 namespace gatepost::gateway {

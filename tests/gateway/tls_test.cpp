@@ -1,6 +1,7 @@
 #include "gateway/tls.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include "tests/support/certificates.h"
 #include "tests/support/temporary_folder.h"
@@ -33,9 +34,9 @@ struct Peer {
 // A handshake in memory; what the server's certificate is called, or "" if there was no handshake.
 struct Handshake {
     Handshake(TlsServer& server, const std::string& name, int version, const char* ciphers = nullptr)
-        : context(asio::ssl::context::tls_client),
+        : context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free),
           client(prepared(version, ciphers), false),
-          gateway(server.context().native_handle(), true) {
+          gateway(&server.context(), true) {
         BIO *left = nullptr, *right = nullptr;
         BIO_new_bio_pair(&left, 0, &right, 0);
         SSL_set_bio(client.ssl.get(), left, left);
@@ -57,7 +58,7 @@ struct Handshake {
         return reinterpret_cast<const char*>(ASN1_STRING_get0_data(first));
     }
     SSL_CTX* prepared(int version, const char* ciphers) {
-        SSL_CTX* ctx = context.native_handle();
+        SSL_CTX* ctx = context.get();
         SSL_CTX_set_security_level(ctx, 0);
         SSL_CTX_set_min_proto_version(ctx, version);
         SSL_CTX_set_max_proto_version(ctx, version);
@@ -65,7 +66,7 @@ struct Handshake {
         return ctx;
     }
 
-    asio::ssl::context context;
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context;
     Peer client, gateway;
     bool succeeded = false;
 };

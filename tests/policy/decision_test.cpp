@@ -135,8 +135,10 @@ TEST(Decision, RefusesAFromFieldWithoutOneAuthor) {
     EXPECT_EQ(summary(decision), "reject none none reject");
     EXPECT_EQ(decision.reply.code, 550);
     EXPECT_EQ(decision.reply.enhanced, "5.6.0");
-    EXPECT_EQ(decision.reply.text(),
-              "The From field does not name one author: more than one From field. ref 3f9k2");
+    EXPECT_EQ(
+        decision.reply.text(),
+        "The From field does not name one author: more than one From field. "
+        "Sender: write one From field with plain addresses, and nothing else in it than names. ref 3f9k2");
     EXPECT_EQ(summary(decided(v, With::nothing, Enforce::observe)), "accept none none reject");
     auto settings = our_settings();
     settings.policy.strict_from = false;

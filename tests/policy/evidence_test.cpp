@@ -36,11 +36,19 @@ TEST(Evidence, SpeaksForForgery) {
         {{}, "", "unsigned", "nobody signed"},
         {[](auto& v, auto&) { v.dkim = {signature("vendor.example", DkimResult::pass)}; }, "", "unsigned",
          "somebody else signed"},
-        {[](auto& v, auto&) { v.dkim = {signature("mail.example.com", DkimResult::permerror)}; }, "", "",
-         "a signature of the author's organization, whatever became of it"},
+        {[](auto& v, auto&) { v.dkim = {signature("mail.example.com", DkimResult::fail)}; }, "", "",
+         "the author's organization did sign"},
+        {[](auto& v, auto&) { v.dkim = {signature("mail.example.com", DkimResult::temperror)}; }, "", "",
+         "or may have: its key could not be looked up"},
+        {[](auto& v, auto&) { v.dkim = {signature("mail.example.com", DkimResult::permerror)}; }, "",
+         "unsigned", "no such key"},
+        {[](auto& v, auto&) { v.dkim = {signature("mail.example.com", DkimResult::neutral)}; }, "",
+         "unsigned", "no signature at all"},
+        {[](auto& v, auto&) { v.dkim = {forged_signature("mail.example.com", DkimResult::fail)}; }, "",
+         "unsigned", "not by the key that it names"},
         {[](auto& v, auto&) {
              v.dmarc.author_domain = domain("a.example.com");
-             v.dkim = {signature("b.example.com", DkimResult::permerror)};
+             v.dkim = {signature("b.example.com", DkimResult::fail)};
          },
          "", "", "the organization, not the author domain"},
         {[](auto& v, auto&) {
@@ -111,7 +119,17 @@ TEST(Evidence, SpeaksForForwardingOnlyWithAVerifiedIdentity) {
              v.dkim = {signature("example.com", DkimResult::neutral)};
              spf_pass(v);
          },
-         "", "", "a malformed signature was never whole"},
+         "", "unsigned", "a malformed signature was never whole"},
+        {[&](auto& v, auto&) {
+             v.dkim = {forged_signature("example.com", DkimResult::fail)};
+             spf_pass(v);
+         },
+         "", "unsigned", "a made-up signature is not a broken one"},
+        {[&](auto& v, auto&) {
+             v.dkim = {signature("example.com", DkimResult::permerror)};
+             spf_pass(v);
+         },
+         "", "unsigned", "nor one whose key does not exist"},
         {[&](auto& v, auto&) {
              v.dkim = {signature("vendor.example", DkimResult::fail)};
              spf_pass(v);

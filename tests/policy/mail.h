@@ -15,6 +15,14 @@ inline auth::DkimOutcome signature(std::string_view signing_domain, auth::DkimRe
     auth::DkimOutcome outcome;
     outcome.result = result;
     outcome.signing_domain = domain(signing_domain);
+    outcome.is_genuine = result == auth::DkimResult::pass || result == auth::DkimResult::fail;
+    return outcome;
+}
+
+// What a stranger wrote who has no key of that domain.
+inline auth::DkimOutcome forged_signature(std::string_view signing_domain, auth::DkimResult result) {
+    auto outcome = signature(signing_domain, result);
+    outcome.is_genuine = false;
     return outcome;
 }
 

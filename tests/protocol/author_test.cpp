@@ -53,7 +53,9 @@ const Row kRows[] = {
     {"a_b@under_score.example.com", "under_score.example.com", "underscore in a domain"},
     // quoted local parts
     {"\"a@b\"@c.example", "c.example", "the at sign that counts is the unquoted one"},
-    {"\"x@bank.com\"@attacker.net", "attacker.net", "attack 62 in From"},
+    {"\"x@bank.com\"@attacker.net", "[malformed]",
+     "attack 62 in From: somebody else behind the quoted at sign"},
+    {"\"x@attacker.net\"@attacker.net", "attacker.net", "the same one"},
     {"\"a b\".c@example.com", "example.com", "obsolete local part of several words"},
     {"\"\"@example.com", "example.com", "empty quoted local part"},
     // comments
@@ -72,10 +74,13 @@ const Row kRows[] = {
     {"a@evil. net", "[malformed]", "space after a dot likewise"},
     {"a . b@example.com", "[malformed]", "space inside a local part likewise"},
     // routes
-    {"<@x.net,@y.net:u@d.example>", "d.example", "obsolete route (RFC 5322 section 4.4)"},
-    {"N <@x.net:u@d.example>", "d.example", "route of one"},
+    {"<@x,@y:u@d.example>", "d.example", "obsolete route (RFC 5322 section 4.4)"},
+    {"N <@d.example:u@d.example>", "d.example", "route by way of itself"},
+    {"<@x.net,@y.net:u@d.example>", "[malformed]", "route by way of others, whom some readers show"},
+    {"N <@x.net:u@d.example>", "[malformed]", "route of one"},
+    {"<@d.x,@d.x,@d.x,@d.x,@d.x,@d.x,@d.x,@bank.com:u@d.x>", "[malformed]", "the last of many"},
     {"<@,,x.net:u@d.example>", "[malformed]", "route without a domain after the at sign"},
-    {"<,,@x.net,,:u@d.example>", "d.example", "empty route elements are obsolete but legal"},
+    {"<,,@x,,:u@d.example>", "d.example", "empty route elements are obsolete but legal"},
     {"<@x.net u@d.example>", "[malformed]", "route without its colon"},
     {"<,:u@d.example>", "[malformed]", "route that names nothing"},
     {"@x.net:u@d.example", "[malformed]", "route outside an angle address"},

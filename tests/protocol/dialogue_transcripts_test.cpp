@@ -55,6 +55,7 @@ void set(DialogueSettings& settings, const std::string& name, const std::string&
     if (name == "tls") settings.offers_tls = value == "yes";
     if (name == "8bitmime") settings.offers_8bitmime = value == "yes";
     if (name == "smtputf8") settings.offers_smtputf8 = value == "yes";
+    if (name == "chunking") settings.offers_chunking = value == "yes";
     if (name == "size") settings.message_size = std::stoul(value);
     if (name == "recipients") settings.recipients = std::stoul(value);
     if (name == "errors") settings.errors = std::stoul(value);
@@ -90,6 +91,7 @@ void read_line(Transcript& transcript, const std::string& line) {
             segment.push_back({Piece::Kind::content, ""});
         segment.back().bytes += unescaped(text) + "\r\n";
     }
+    if (key == "B") segment.back().bytes += unescaped(text);
     if (key == "raw") segment.push_back({Piece::Kind::command, unescaped(text)});
     if (key == "S") transcript.replies.push_back(text);
     if (key == "E") transcript.events.push_back(text);

@@ -17,7 +17,7 @@ struct Decoded {
 
 // Each portion in an allocation of its own, so that a view past its end is noticed.
 Decoded decoded(std::string_view wire, std::size_t portion, std::size_t limit = 1 << 20) {
-    DataDecoder decoder(limit);
+    DataDecoder decoder({limit});
     Decoded out;
     while (!wire.empty() && !decoder.has_ended()) {
         const std::string chunk(wire.substr(0, portion));
@@ -117,7 +117,7 @@ TEST(DataDecoder, CountsAsSizeDoes) {
 }
 
 TEST(DataDecoder, GivesNothingOutOnceFlawed) {
-    DataDecoder decoder(1000);
+    DataDecoder decoder({1000});
     std::string_view input = "a\nb\r\nmore\r\n";
     EXPECT_EQ(decoder.next(input), "");
     input = "and more\r\n";
@@ -147,7 +147,6 @@ TEST(DotStuffer, StuffsAndEnds) {
         {".\r\n", "..\r\n.\r\n"},
         {"a\r\n.\r\nb.\r\n..c", "a\r\n..\r\nb.\r\n...c\r\n.\r\n"},
         {"a\r\n\r\n.b\r\n", "a\r\n\r\n..b\r\n.\r\n"},
-        {"a\r", "a\r\n.\r\n"},
     };
     for (const auto& row : rows) {
         for (std::size_t portion = 1; portion <= row.content.size() + 1; ++portion) {
@@ -155,6 +154,49 @@ TEST(DotStuffer, StuffsAndEnds) {
                 << testing::PrintToString(row.content) << portion;
         }
     }
+}
+
+// specs/smtp.md M-22: what was checked long before is looked at once more at the last place.
+TEST(DotStuffer, GivesOutNothingFromAFlawOn) {
+    constexpr std::string_view kGood = "good\r\n";
+    const std::string_view flawed[] = {
+        "a\nb\r\n", "\n",          "a\n.\r\n", "a\r\n.\nb", "a\n.\n",    "a\rb\r\n",
+        "\r",       "a\r\r\n",     "a\r.\r\n", "a\r.\r",    "a\r\n.\rb", "a\r\n.\r\r\n",
+        "a\r",      "\r\n\n.\r\n", "a\r\n.\r", ".\n",       ".\r.\r\n",
+    };
+    const auto try_all = [&](const std::string& content) {
+        for (std::size_t portion = 1; portion <= content.size(); ++portion) {
+            DotStuffer stuffer;
+            std::string out;
+            for (std::size_t at = 0; at < content.size(); at += portion) {
+                const std::string chunk = content.substr(at, portion);
+                for (std::string_view rest = chunk; !rest.empty();) out += stuffer.next(rest);
+            }
+            out += stuffer.end();
+            EXPECT_FALSE(out.ends_with("\r\n.\r\n")) << testing::PrintToString(content) << portion;
+            EXPECT_EQ(out.find('\0'), std::string::npos) << testing::PrintToString(content) << portion;
+            for (std::size_t i = 0; i < out.size(); ++i) {
+                const bool lf_follows = i + 1 == out.size() || out[i + 1] == '\n';
+                EXPECT_TRUE(out[i] != '\n' || (i > 0 && out[i - 1] == '\r'));
+                EXPECT_TRUE(out[i] != '\r' || lf_follows);
+                const bool may_end = i > 0 && out[i - 1] == '.' && (i == 1 || out[i - 2] == '\n');
+                EXPECT_TRUE(out[i] == '.' || !may_end) << testing::PrintToString(out);
+            }
+            std::string_view next = kGood;
+            EXPECT_EQ(stuffer.next(next), kGood) << "the next message does not suffer";
+        }
+    };
+    for (const auto content : flawed) {
+        try_all(std::string(content));
+        try_all(std::string(kGood) + std::string(content) + "\r\n.\r\nMAIL FROM:<>\r\n");
+    }
+    try_all(std::string("a\r\n\0.\r\n", 7));
+    try_all(std::string("\0", 1));
+    DotStuffer stuffer;
+    std::string_view content = "a\nb";
+    EXPECT_EQ(stuffer.next(content), "");
+    EXPECT_TRUE(stuffer.is_flawed());
+    EXPECT_TRUE(content.empty());
 }
 
 TEST(DotStuffer, BeginsAfreshAfterTheEnd) {

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "protocol/date.h"
+#include "protocol/field_cursor.h"
 
 namespace gatepost::protocol {
 namespace {
@@ -64,6 +66,44 @@ TEST(Received, LetsNothingOfTheHeloReachItRaw) {
         EXPECT_EQ(field.find("\r\nFrom"), std::string::npos) << field;
         EXPECT_TRUE(Header::parse(field)) << field;
         EXPECT_EQ(Header::parse(field)->size(), 1u) << field;
+    }
+}
+
+// Whatever a stranger chose, without its comments the field has the words that we meant and no others.
+TEST(Received, ParsesBackToWhatWasMeant) {
+    static constexpr std::string_view kPieces[] = {
+        "a",  ".example", ")",        "(",    "\\", "\"", ";", "\r\n", "\n", " by x",
+        "\0", "\x1b",     "\xc2\x9b", "\xff", "\t", "<",  ">", "[",    "@",  "for <z@z.z>"};
+    std::mt19937 random(5321);
+    const auto hostile = [&] {
+        std::string text;
+        for (auto count = random() % 7; count > 0; --count) text += kPieces[random() % std::size(kPieces)];
+        return text;
+    };
+    for (int round = 0; round < 5000; ++round) {
+        Trace odd = trace();
+        odd.helo = hostile();
+        odd.reverse_name = Domain::parse(hostile());
+        odd.tls_cipher = hostile();
+        odd.id = hostile();
+        odd.recipient = hostile();
+        const auto field = received_field(odd);
+        const auto header = Header::parse(field);
+        ASSERT_TRUE(header && header->size() == 1) << field;
+        const auto text = unfolded((*header)[0].body);
+        EXPECT_TRUE(is_clean_text(text)) << field;
+        FieldCursor cursor(text);
+        std::vector<std::string> words;
+        while (cursor.skip_cfws() != FieldCursor::Gap::broken && !cursor.at_end())
+            words.emplace_back(cursor.take_while([](char c) { return c != ' ' && c != '('; }));
+        ASSERT_TRUE(cursor.at_end()) << field;
+        std::string read;
+        for (std::size_t i = 0; i < words.size(); i += 2) read += words[i] + " ";
+        const bool shows_tls = !odd.tls_cipher.empty(),
+                   shows_recipient = words.size() > (shows_tls ? 16u : 14u);
+        EXPECT_EQ(read, std::string("from by with ") + (shows_tls ? "tls " : "") + "id " +
+                            (shows_recipient ? "for " : "") + "Mon, Nov 14:30:00 ")
+            << field;
     }
 }
 

@@ -2,28 +2,13 @@
 // then raw octets.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "auth/spf_inquiry.h"
+#include "tests/support/byte_source.h"
 #include "tests/support/spf_zone.h"
 
 namespace gatepost::tests {
-
-class ByteSource {
-  public:
-    ByteSource(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-    unsigned next(unsigned below) { return at_ < size_ ? data_[at_++] % below : 0; }
-    bool is_empty() const { return at_ >= size_; }
-    template <std::size_t N>
-    std::string pick(const char* const (&words)[N]) {
-        return words[next(N)];
-    }
-
-  private:
-    const std::uint8_t* data_;
-    std::size_t size_, at_ = 0;
-};
 
 struct RandomCase {
     SpfZoneData zone;
