@@ -28,6 +28,14 @@ std::string alias_name(std::size_t alias) {
     return "n" + std::to_string(alias) + ".x";
 }
 
+bool is_canonical(std::string_view text) {
+    constexpr std::size_t kMaxOctets = 400;
+    constexpr std::string_view kVersion = "v=spf1";
+    return text.size() < kMaxOctets && text.starts_with(kVersion) &&
+           text.substr(kVersion.size()).find_first_not_of(" +-~?=:.0123456789abcdefghijklmnopqrstuvwxyz") ==
+               std::string_view::npos;
+}
+
 CanonicalRecord canonical(const SpfRecord& record, const protocol::IpAddress& client,
                           std::size_t first_alias) {
     CanonicalRecord out{.text = "v=spf1"};

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "auth/spf_record.h"
@@ -23,6 +24,10 @@ struct CanonicalRecord {
 
 // "n12.x".
 std::string alias_name(std::size_t alias);
+
+// Whether canonical() can have written this: the last look before libspf2, which ends the process over some
+// texts.
+bool is_canonical(std::string_view text);
 
 // ip terms that do not hold the client are left out; the first that does, or `all`, is a certain match and
 // the end: exists:nK.x, where we answer yes. So each term asks us about an alias of its own, and we know how

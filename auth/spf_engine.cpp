@@ -73,7 +73,9 @@ void add_text(SPF_dns_rr_t& answer, const std::string& text) {
 
 void fill(SPF_dns_rr_t& answer, SpfZone& zone, std::size_t alias, ns_type type) {
     if (type == ns_t_txt) {
-        if (const auto text = zone.record(alias); !text.empty()) add_text(answer, text);
+        const auto text = zone.record(alias);
+        if (!text.empty() && !is_canonical(text)) throw std::logic_error("SPF text is not canonical");
+        if (!text.empty()) add_text(answer, text);
     } else if (type == ns_t_mx) {
         for (const auto host : zone.exchanges(alias)) add_text(answer, alias_name(host));
     } else if (type == ns_t_a) {

@@ -33,6 +33,7 @@ constexpr CountRow kCounts[] = {
     {"transactions", &Limits::transactions, 1, kMany},
     {"header_fields", &Limits::header_fields, 100, 100'000},
     {"hops", &Limits::hops, 10, 1000},
+    {"dns_questions", &Limits::dns_questions, 50, 2000},
 };
 
 constexpr CountRow kSizes[] = {

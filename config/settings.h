@@ -165,8 +165,9 @@ struct Limits {
     seconds transaction_timeout{1800};  // from MAIL to the end of the content
     seconds session_timeout{3600};      // after that it ends as soon as no transaction is running
     seconds downstream_timeout{300};
-    seconds dns_timeout{20};    // all of a message's look-ups
-    seconds drain_timeout{30};  // running transactions at SIGTERM
+    seconds dns_timeout{20};          // all of a message's look-ups
+    std::size_t dns_questions = 200;  // of a message, over all checks; auth/dns_facts.h says why so many
+    seconds drain_timeout{30};        // running transactions at SIGTERM
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
@@ -204,9 +205,32 @@ struct Harvest {
 };
 
 // What is done early against clients that do not behave as mail servers do.
+// A DNS list of clients (RFC 5782).
+struct DnsList {
+    std::string zone;  // lower case
+    std::size_t score = 1;
+    std::vector<protocol::IpNetwork> answers;  // what counts as listed; empty: anything in 127.0.0.0/8
+    friend bool operator==(const DnsList&, const DnsList&) = default;
+};
+
+enum class PregreetAction { log, evidence, refuse };
+
+// Of clients that talk before they are greeted.
+struct Pregreet {
+    std::chrono::milliseconds wait{
+        0};  // before the greeting; 0: what is there already is noticed all the same
+    PregreetAction action = PregreetAction::log;
+    friend bool operator==(const Pregreet&, const Pregreet&) = default;
+};
+
 struct Defence {
     Tarpit tarpit;
     Harvest harvest;
+    std::vector<DnsList> dnsbl;   // their scores are added
+    std::vector<DnsList> dnswl;   // and these taken away
+    std::size_t evidence_at = 1;  // from this sum on a listing is evidence for forgery
+    std::size_t reject_at = 0;    // and from this one on recipients are refused; 0: never
+    Pregreet pregreet;
     std::size_t delayed_sessions = 100;  // at once; the replies of more are not delayed
     friend bool operator==(const Defence&, const Defence&) = default;
 };

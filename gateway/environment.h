@@ -35,6 +35,7 @@ struct Environment {
     Relay relay;
     auth::SpfCache spf_cache;
     auth::DkimKeyCache key_cache;
+    Clock::time_point next_list_warning{};  // of a DNS list that answers nonsense
 };
 
 }  // namespace gatepost::gateway

@@ -8,8 +8,15 @@ namespace {
 
 using Check = std::function<void(Environment&, auth::DnsFacts&)>;
 
+// HELO and MAIL FROM each get half of what a message may ask: what one of them wastes is not the other's.
+auth::DnsFacts facts_for(Environment& environment) {
+    auth::DnsBudget budget;
+    budget.questions = environment.settings.limits.dns_questions / 2;
+    return environment.resolver.facts(budget);
+}
+
 awaitable<void> run(std::shared_ptr<Environment> environment, Check check) {
-    auth::DnsFacts facts = environment->resolver.facts();
+    auth::DnsFacts facts = facts_for(*environment);
     const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) {
         check(*environment, known);
     };
@@ -19,7 +26,7 @@ awaitable<void> run(std::shared_ptr<Environment> environment, Check check) {
 
 // Mostly all is in the cache already, and no coroutine is needed.
 void begin(const std::shared_ptr<Environment>& environment, Check check) {
-    auth::DnsFacts facts = environment->resolver.facts();
+    auth::DnsFacts facts = facts_for(*environment);
     check(*environment, facts);
     if (!facts.is_complete()) {
         asio::co_spawn(environment->context, run(environment, std::move(check)), asio::detached);

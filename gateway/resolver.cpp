@@ -57,8 +57,8 @@ auth::DnsAnswerPtr Resolver::cached(const DnsQuestion& question) {
     return cache_.find(question, Clock::now());
 }
 
-auth::DnsFacts Resolver::facts() {
-    return auth::DnsFacts([this](const DnsQuestion& question) { return cached(question); });
+auth::DnsFacts Resolver::facts(auth::DnsBudget budget) {
+    return auth::DnsFacts([this](const DnsQuestion& question) { return cached(question); }, budget);
 }
 
 std::shared_ptr<DnsPort> Resolver::port_for(std::size_t server) {

@@ -35,7 +35,8 @@ class Resolver {
     // Asks so that the answers will be in the cache; nobody waits for them.
     void prefetch(const std::vector<auth::DnsQuestion>& questions);
 
-    auth::DnsFacts facts();  // empty, with the cache behind it
+    // Empty, with the cache behind it.
+    auth::DnsFacts facts(auth::DnsBudget budget = {});
 
     struct Counts {
         std::uint64_t sent = 0, answered = 0, failed = 0, tcp = 0, guessed_ports = 0;

@@ -3,6 +3,7 @@
 #include "gateway/foresight.h"
 #include "gateway/log.h"
 #include "gateway/peer.h"
+#include "gateway/pregreet.h"
 #include "gateway/probe.h"
 #include "protocol/trace.h"
 
@@ -12,6 +13,8 @@ namespace {
 using protocol::Reply;
 namespace reply = protocol::reply;
 using std::chrono::seconds;
+
+constexpr unsigned kMaxForeseen = 6;
 
 protocol::DialogueSettings dialogue_settings(const Environment& environment,
                                              const protocol::IpAddress& client) {
@@ -76,6 +79,7 @@ Session::Session(std::shared_ptr<Environment> environment, tcp::socket socket, p
       client_(client),
       peer_(facts_of(socket)),
       transport_(std::move(socket)),
+      lists_(environment_, client_),
       dialogue_(dialogue_settings(*environment_, client)),
       admission_(admission),
       patience_(settings_.limits, Clock::now()) {}
@@ -88,6 +92,14 @@ void Session::came_through(const protocol::IpAddress& proxy, std::optional<std::
 }
 
 awaitable<void> Session::serve(std::optional<Reply> refusal) {
+    if (!refusal) {
+        lists_.begin();
+        const bool is_early = co_await talks_first(transport_, client_, settings_.defence.pregreet);
+        talked_first_ = is_early;
+        const bool is_refused =
+            talked_first_ && settings_.defence.pregreet.action == config::PregreetAction::refuse;
+        if (is_refused) refusal = reply::kTalkedFirst;
+    }
     if (refusal) dialogue_.refuse_session(*refusal);
     for (;;) {
         const protocol::Action action = dialogue_.next();
@@ -208,7 +220,7 @@ auth::SpfClient Session::spf_client() const {
 awaitable<void> Session::judge(const protocol::JudgeHelo& question) {
     auth::SpfClient client = spf_client();
     client.helo = question.name;
-    foresee_helo(environment_, client);
+    if (may_foresee()) foresee_helo(environment_, client);
     probe_downstream(environment_);
     co_await environment_->relay.wait_for_capabilities();
     dialogue_.use(dialogue_settings(*environment_, client_));
@@ -230,8 +242,13 @@ void Session::judge(const protocol::JudgeMail& question) {
     std::string id = fresh_id();
     Sender sender{question.reverse_path, question.parameters, client_facts(id)};
     transaction_.emplace(*environment_, spf_client(), std::move(sender), std::move(id));
-    foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
+    if (may_foresee()) foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
+}
+
+// A client that only says HELO and MAIL, over and over, makes us ask no more for it.
+bool Session::may_foresee() {
+    return ++foreseen_ <= kMaxForeseen;
 }
 
 protocol::ClientFacts Session::client_facts(const std::string& id) const {
@@ -257,6 +274,10 @@ std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const 
 
 awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
     std::optional<Reply> refusal = refusal_of(question.recipient.path);
+    if (!refusal) {
+        std::optional<Reply> listed = co_await lists_.refusal_of(question.recipient.path);
+        refusal = std::move(listed);
+    }
     if (!refusal) refusal = admission_.recipient(client_, settings_.limits, Clock::now());
     if (refusal) {
         log_refusal(*refusal, question.recipient.path.text());
@@ -294,18 +315,24 @@ policy::Circumstances Session::circumstances() const {
     circumstances.helo = dialogue_.helo();
     circumstances.reverse_path = transaction_->sender().reverse_path.text();
     circumstances.recipients = transaction_->recipient_texts();
+    circumstances.listed_by = lists_.evidence();
+    circumstances.talked_first =
+        talked_first_ && settings_.defence.pregreet.action == config::PregreetAction::evidence;
     circumstances.today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
     return circumstances;
 }
 
 awaitable<policy::Judgement> Session::verify() {
     auth::Verification verification;
-    auth::DnsFacts facts = environment_->resolver.facts();
+    auth::DnsBudget budget;
+    budget.questions = settings_.limits.dns_questions;
+    auth::DnsFacts facts = environment_->resolver.facts(budget);
     const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) {
         verification = transaction_->verifier().evaluate(known);
     };
     const Deadline deadline = Clock::now() + settings_.limits.dns_timeout;
     co_await settle(environment_->resolver, deadline, facts, evaluate);
+    co_await lists_.settle();
     co_return policy::judge(std::move(verification), circumstances(), transaction_->header(), settings_,
                             transaction_->id());
 }
@@ -313,6 +340,7 @@ awaitable<policy::Judgement> Session::verify() {
 // The one late answer: judged at the end, handed over before the client hears of it.
 awaitable<Reply> Session::verdict() {
     patience_.end_content();
+    foreseen_ = 0;
     transport_.set_deadline(Deadline::max());  // nothing is waited for from the client meanwhile
     transaction_->end_of_content();
     if (const auto& refusal = transaction_->refusal()) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gateway/admission.h"
+#include "gateway/client_lists.h"
 #include "gateway/environment.h"
 #include "gateway/transaction.h"
 #include "gateway/transport.h"
@@ -48,6 +49,7 @@ class Session {
     awaitable<policy::Judgement> verify();
     awaitable<protocol::Reply> hand_over(const policy::Judgement& judgement);
 
+    bool may_foresee();
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
     auth::SpfClient spf_client() const;
     protocol::ClientFacts client_facts(const std::string& id) const;
@@ -63,6 +65,9 @@ class Session {
     protocol::ClientFacts peer_;  // both ends of the connection
     std::optional<protocol::IpAddress> proxy_;
     Transport transport_;
+    ClientLists lists_;
+    bool talked_first_ = false;
+    unsigned foreseen_ = 0;  // HELO and MAIL since the last message whose look-ups were begun early
     protocol::Dialogue dialogue_;
     Admission& admission_;
     std::optional<Transaction> transaction_;

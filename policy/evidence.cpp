@@ -25,6 +25,7 @@ constexpr Row kRows[] = {
     {EvidenceKind::helo_spf_fail, "helo_spf_fail", true},
     {EvidenceKind::no_fcrdns, "no_fcrdns", true},
     {EvidenceKind::dnsbl, "dnsbl", true},
+    {EvidenceKind::pregreet, "pregreet", true},
     {EvidenceKind::known_forwarder, "known_forwarder", false},
     {EvidenceKind::broken_author_signature, "broken_author_signature", false},
     {EvidenceKind::list_headers, "list_headers", false},
@@ -90,7 +91,7 @@ class Collector {
     Collector(const auth::Verification& verification, Evidence& evidence)
         : verification_(verification), evidence_(evidence) {}
 
-    void collect_forgery(const config::Settings& settings);
+    void collect_forgery(const Circumstances& circumstances, const config::Settings& settings);
     void collect_forwarding(const Circumstances& circumstances, const protocol::Header& header);
 
   private:
@@ -102,7 +103,7 @@ class Collector {
     Evidence& evidence_;
 };
 
-void Collector::collect_forgery(const config::Settings& settings) {
+void Collector::collect_forgery(const Circumstances& circumstances, const config::Settings& settings) {
     const auto& dkim = verification_.dkim;
     const auto& author = verification_.dmarc.author_domain;
     add_if(author && is_own_domain(*author, settings), EvidenceKind::own_domain);
@@ -119,6 +120,10 @@ void Collector::collect_forgery(const config::Settings& settings) {
     const auto iprev = verification_.iprev.result;
     add_if(iprev == auth::IprevResult::fail || iprev == auth::IprevResult::permerror,
            EvidenceKind::no_fcrdns);
+    std::string lists;
+    for (const auto& zone : circumstances.listed_by) lists += (lists.empty() ? "" : "+") + zone;
+    add_if(!lists.empty(), EvidenceKind::dnsbl, lists);
+    add_if(circumstances.talked_first, EvidenceKind::pregreet);
 }
 
 void Collector::collect_forwarding(const Circumstances& circumstances, const protocol::Header& header) {
@@ -146,7 +151,7 @@ Evidence collect(const auth::Verification& verification, const Circumstances& ci
     Evidence evidence;
     evidence.forwarder = find_forwarder(verification, circumstances, settings);
     Collector collector(verification, evidence);
-    collector.collect_forgery(settings);
+    collector.collect_forgery(circumstances, settings);
     collector.collect_forwarding(circumstances, header);
     return evidence;
 }

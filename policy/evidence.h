@@ -22,6 +22,7 @@ enum class EvidenceKind {
     helo_spf_fail,
     no_fcrdns,
     dnsbl,
+    pregreet,
     // for forwarding
     known_forwarder,
     broken_author_signature,  // the author's, over this header, but the body or the Subject was changed since
@@ -53,6 +54,8 @@ struct Circumstances {
     std::string helo;
     std::string reverse_path;             // without angle brackets; empty: the null path
     std::vector<std::string> recipients;  // without angle brackets
+    std::vector<std::string> listed_by;   // DNS lists of clients, if they add up to evidence (dns_list.h)
+    bool talked_first = false;            // before it was greeted, if that is to be evidence
     std::chrono::sys_days today;
 };
 

@@ -101,6 +101,7 @@ inline constexpr FixedReply kTooManySessionsOfNetwork{421, "4.7.0", "Too many co
 inline constexpr FixedReply kSessionsTooFast{421, "4.7.0", "Too many connections in a minute, slow down"};
 inline constexpr FixedReply kMessagesTooFast{452, "4.7.1", "Too many messages in a minute, slow down"};
 inline constexpr FixedReply kRecipientsTooFast{450, "4.7.1", "Too many recipients in a minute, slow down"};
+inline constexpr FixedReply kTalkedFirst{554, "5.5.1", "Wait for the greeting before you talk"};
 inline constexpr FixedReply kNoEntry{554, "5.7.1", "No service for your address"};
 inline constexpr FixedReply kLocalError{451, "4.3.0", "Local error, try again later"};
 inline constexpr FixedReply kNoStorage{452, "4.3.1", "No storage now, try again later"};

@@ -157,6 +157,40 @@ TEST(DnsReply, HoldsNoMoreThanAHundredRecords) {
     EXPECT_EQ(reply.answer.status, DnsStatus::failed);
 }
 
+// What CVEs of resolvers are made of. Each octet string is the record data of one record of the asked type.
+TEST(DnsReply, HoldsNothingFromMalformedRecords) {
+    const std::string letters(63, 'a'), label = '\x3f' + letters;
+    const struct {
+        const char* reason;
+        RecordType type;
+        std::string data;
+    } rows[] = {
+        {"an address of three octets", RecordType::a, "\xc0\x02\x01"},
+        {"an address of none", RecordType::a, ""},
+        {"an IPv6 address of four", RecordType::aaaa, "abcd"},
+        {"a string longer than its record", RecordType::txt, "\xffv=spf1"},
+        {"a preference of one octet", RecordType::mx, "\x0a"},
+        {"a preference without a host", RecordType::mx, std::string("\0\x0a", 2)},
+        {"a name without an end", RecordType::ptr, "\1a"},
+        {"a pointer to itself", RecordType::ptr, "\xc0\x2a"},
+        {"a pointer forward", RecordType::ptr, "\xc0\xff"},
+        {"half a pointer", RecordType::ptr, "\xc0"},
+        {"a label of 64 octets", RecordType::ptr, '\x40' + letters + "a" + std::string(1, '\0')},
+        {"a name of more than 255 octets", RecordType::ptr,
+         label + label + label + label + std::string(1, '\0')},
+    };
+    for (const auto& row : rows) {
+        const DnsQuestion question{row.type, "host.example"};
+        const tests::WireRecord record{"host.example", static_cast<unsigned>(row.type), 300, row.data};
+        const auto reply = read({kNoError, {record}, {}}, question);
+        const auto& answer = reply.answer;
+        EXPECT_NE(answer.status, DnsStatus::found) << row.reason;
+        EXPECT_TRUE(answer.addresses.empty() && answer.names.empty() && answer.texts.empty() &&
+                    answer.exchanges.empty())
+            << row.reason;
+    }
+}
+
 TEST(DnsReply, GivesEachTypeItsValue) {
     const auto addresses =
         read({kNoError, {a("host.example", "192.0.2.1"), a("host.example", "192.0.2.2")}, {}}, kQuestion);

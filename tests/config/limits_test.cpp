@@ -29,7 +29,7 @@ TEST(Limits, EveryKeyIsTaken) {
         "  header_field_size: 2KiB, hops: 21, memory_per_message: 18KiB, command_timeout: 22s,\n"
         "  stressed_command_timeout: 23s, handshake_timeout: 24s, write_timeout: 25s, data_timeout: 26s,\n"
         "  data_rate: 27, data_rate_window: 28s, transaction_timeout: 29s, session_timeout: 30s,\n"
-        "  downstream_timeout: 31s, dns_timeout: 32s, drain_timeout: 33s}\n");
+        "  downstream_timeout: 31s, dns_timeout: 32s, dns_questions: 134, drain_timeout: 33s}\n");
     ASSERT_TRUE(loaded.settings) << text(loaded.findings.at(0), "f");
     Limits expected;
     expected.sessions = 11;
@@ -60,6 +60,7 @@ TEST(Limits, EveryKeyIsTaken) {
     expected.session_timeout = seconds(30);
     expected.downstream_timeout = seconds(31);
     expected.dns_timeout = seconds(32);
+    expected.dns_questions = 134;
     expected.drain_timeout = seconds(33);
     EXPECT_EQ(loaded.settings->limits, expected);
 }

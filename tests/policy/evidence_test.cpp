@@ -84,6 +84,16 @@ TEST(Evidence, SpeaksForForgery) {
         {[](auto& v, auto&) { v.dmarc.author_domain = domain("x.our.example"); }, "", "own_domain unsigned",
          "a name below ours"},
         {[](auto& v, auto&) { v.dmarc = {}; }, "", "", "without an author nothing can be said"},
+        {[](auto&, auto& c) { c.listed_by = {"a.example"}; }, "", "unsigned dnsbl(a.example)", "a DNS list"},
+        {[](auto&, auto& c) {
+             c.listed_by = {"a.example", "b.example"};
+         },
+         "", "unsigned dnsbl(a.example+b.example)", "two of them"},
+        {[](auto& v, auto& c) {
+             v.dkim = {signature("mail.example.com", DkimResult::permerror)};
+             c.talked_first = true;
+         },
+         "", "pregreet", "a client that could not wait for its greeting"},
     };
     for (const auto& row : rows) EXPECT_EQ(collected(row), row.expected) << row.reason;
 }
@@ -163,6 +173,7 @@ TEST(Evidence, NamesTheKnownForwarder) {
 TEST(Evidence, HasANameForEachKind) {
     EXPECT_EQ(name(EvidenceKind::unsigned_author), "unsigned");
     EXPECT_EQ(name(EvidenceKind::dnsbl), "dnsbl");
+    EXPECT_EQ(name(EvidenceKind::pregreet), "pregreet");
     EXPECT_EQ(name(EvidenceKind::srs), "srs");
     EXPECT_TRUE(is_for_forgery(EvidenceKind::dnsbl));
     EXPECT_FALSE(is_for_forgery(EvidenceKind::known_forwarder));
