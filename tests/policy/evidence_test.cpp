@@ -90,7 +90,7 @@ TEST(Evidence, SpeaksForForgery) {
          },
          "", "unsigned dnsbl(a.example+b.example)", "two of them"},
         {[](auto& v, auto& c) {
-             v.dkim = {signature("mail.example.com", DkimResult::permerror)};
+             v.dkim = {signature("mail.example.com", DkimResult::fail)};
              c.talked_first = true;
          },
          "", "pregreet", "a client that could not wait for its greeting"},
