@@ -1,5 +1,6 @@
 #include "gateway/session.h"
 
+#include "gateway/dialogue_settings.h"
 #include "gateway/foresight.h"
 #include "gateway/log.h"
 #include "gateway/peer.h"
@@ -16,58 +17,8 @@ using std::chrono::seconds;
 
 constexpr unsigned kMaxForeseen = 6;
 
-protocol::DialogueSettings dialogue_settings(const Environment& environment,
-                                             const protocol::IpAddress& client) {
-    const auto& settings = environment.settings;
-    protocol::DialogueSettings dialogue;
-    dialogue.hostname = settings.hostname;
-    dialogue.message_size = settings.limits.message_size;
-    dialogue.recipients = settings.limits.recipients;
-    dialogue.refused_recipients = settings.defence.harvest.end_after;
-    dialogue.line_length = settings.limits.line_length;
-    dialogue.errors = settings.limits.errors;
-    dialogue.commands = settings.limits.commands;
-    dialogue.transactions = settings.limits.transactions;
-    if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
-    dialogue.refuses_unauthorized_pipelining =
-        settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
-    dialogue.offers_tls = environment.snapshot->tls != nullptr;
-    dialogue.requires_tls = settings.require_tls.includes(client);
-    const protocol::Capabilities downstream = environment.relay.offered();
-    dialogue.offers_8bitmime = downstream.eight_bit_mime;
-    dialogue.offers_smtputf8 = downstream.smtputf8 && downstream.eight_bit_mime;
-    dialogue.offers_binarymime = downstream.binarymime && downstream.chunking && downstream.eight_bit_mime;
-    dialogue.offers_dsn = downstream.dsn;
-    dialogue.offers_requiretls = downstream.requiretls;
-    if (downstream.max_size > 0) {
-        dialogue.message_size = std::min(dialogue.message_size, downstream.max_size);
-    }
-    return dialogue;
-}
-
 Reply as_reply(const policy::SmtpReply& decided) {
     return {decided.code, decided.enhanced, decided.lines};
-}
-
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
-    return text;
-}
-
-std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
-    if (outcomes.empty()) return "none";
-    std::vector<std::string> words;
-    for (const auto& outcome : outcomes) {
-        std::string word(name(outcome.result));
-        if (outcome.signing_domain) word += ":" + outcome.signing_domain->text();
-        words.push_back(std::move(word));
-    }
-    return joined(words);
-}
-
-std::string domain_text(const std::optional<protocol::Domain>& domain) {
-    return domain ? domain->text() : "";
 }
 
 }  // namespace
@@ -390,51 +341,6 @@ std::string Session::received_field(const auth::Verification& verification) cons
     if (transaction_->recipients().size() == 1) trace.recipient = transaction_->recipients().front().text();
     trace.time = std::chrono::floor<seconds>(std::chrono::system_clock::now());
     return protocol::received_field(trace);
-}
-
-void Session::log_message(const policy::Judgement& judgement, const Reply& reply,
-                          const std::string& downstream) const {
-    const auto& [iprev, helo, mail_from, dkim, arc, dmarc] = judgement.verification;
-    const auto& decision = judgement.decision;
-    const auto took =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - transaction_->began());
-    LogLine line("message");
-    line.add("id", transaction_->id())
-        .add("client", client_.text())
-        .maybe("proxy", proxy_ ? proxy_->text() : "")
-        .add("rdns", iprev.names.empty() ? "unknown" : iprev.names.front())
-        .add("helo", dialogue_.helo())
-        .add("from", "<" + transaction_->sender().reverse_path.text() + ">")
-        .add("to", "<" + joined(transaction_->recipient_texts()) + ">")
-        .add("size", transaction_->size())
-        .add("tls", transport_.is_tls() ? transport_.tls_cipher() : "none")
-        .add("author", domain_text(dmarc.author_domain))
-        .add("spf", name(mail_from.result))
-        .add("spf_helo", name(helo.result))
-        .add("dkim", dkim_summary(dkim))
-        .add("dmarc", name(dmarc.result))
-        .add("policy", name(dmarc.policy))
-        .add("action", policy::name(decision.action))
-        .maybe("observed", decision.unobserved == decision.action ? "" : policy::name(decision.unobserved))
-        .maybe("override",
-               decision.overridden == policy::Override::none ? "" : policy::name(decision.overridden))
-        .maybe("evidence", joined(judgement.evidence.texts()))
-        .add("why", decision.why)
-        .add("reply", reply.text())
-        .add("ms", static_cast<std::uint64_t>(took.count()));
-    if (!downstream.empty()) line.add("downstream", transaction_->delivery_name()).add("answer", downstream);
-    log_info(line);
-}
-
-void Session::log_refusal(const Reply& reply, const std::string& recipient) const {
-    LogLine line("refused");
-    line.maybe("id", transaction_ ? transaction_->id() : "")
-        .add("client", client_.text())
-        .maybe("proxy", proxy_ ? proxy_->text() : "")
-        .add("helo", dialogue_.helo());
-    if (transaction_) line.add("from", "<" + transaction_->sender().reverse_path.text() + ">");
-    if (!recipient.empty()) line.add("to", "<" + recipient + ">");
-    log_info(line.add("reply", reply.text()));
 }
 
 }  // namespace gatepost::gateway
