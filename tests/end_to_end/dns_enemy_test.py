@@ -91,6 +91,7 @@ class Floods(Case):
     def test_the_questions_of_a_message_are_bounded(self):
         for domain in ("greedy-helo.example", "greedy-mail.example"):
             greedy(self.dns.zone, domain)
+        self.dns.zone["_dmarc.greedy.example"] = ["TXT v=DMARC1; p=reject"]
         signatures = "".join(
             f"DKIM-Signature: v=1; a=rsa-sha256; d=d{n}.greedy.example; s=s{n}; h=From; bh=aGFsbG8=; b=aGFsbG8=\r\n"
             for n in range(50))
@@ -100,7 +101,7 @@ class Floods(Case):
         asked = len(set(self.dns.asked))
         print(f"\nquestions of the greediest message: {asked} ({len(self.dns.asked)} packets), answer {reply}")
         self.assertLess(asked, QUESTIONS * 3 // 2)
-        self.assertNotEqual(reply.code, 250)
+        self.assertNotEqual(reply.code, 250)  # nobody spends so much that the author domain's wish goes unheard
 
     def test_one_record_at_the_limits_of_the_rfc_is_served(self):
         greedy(self.dns.zone, "large.example")

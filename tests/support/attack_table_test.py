@@ -34,7 +34,8 @@ class AttackTable(unittest.TestCase):
             self.assertTrue(tests, f"attack {number} has no test")
             for test in tests:
                 self.assertRegex(test, r"^`[^`]+`$")
-                self.assertIn(test.strip("`"), known, f"attack {number}")
+                if test.strip("`") not in known:  # all known ones would fill the screen
+                    self.fail(f"attack {number}: there is no {test}")
 
 
 if __name__ == "__main__":
