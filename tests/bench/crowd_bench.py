@@ -96,7 +96,7 @@ class Proof:
         began = time.monotonic()
         come()
         count = len(self.crowd.waiting) - count
-        print(f"{count} {what} came in {time.monotonic() - began:.1f} s; resident {self.gateway.resident() / KIB:.1f} MiB")
+        print(f"{count} {what}s came in {time.monotonic() - began:.1f} s; resident {self.gateway.resident() / KIB:.1f} MiB")
         self.must(f"memory of a {what}", (self.gateway.resident() - before) / count, limit, "KiB")
 
     def run(self):
