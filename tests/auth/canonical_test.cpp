@@ -11,7 +11,6 @@
 namespace gatepost::auth {
 namespace {
 
-
 // Of one field, which may hold what a Header refuses.
 std::string field(std::string_view raw, Canonicalization mode) {
     const auto colon = raw.find(':');

@@ -18,7 +18,8 @@ TEST(TicketKeys, SealForAnHourAndOpenForAnother) {
     EXPECT_NE(second.name, first.name);
     EXPECT_NE(second.cipher, first.cipher);
     EXPECT_NE(second.mac, first.mac);
-    EXPECT_TRUE(keys.find(first.name, start + minutes(119))) << "tickets of its last minute are good for an hour";
+    EXPECT_TRUE(keys.find(first.name, start + minutes(119)))
+        << "tickets of its last minute are good for an hour";
     EXPECT_FALSE(keys.find(first.name, start + minutes(120)));
     EXPECT_TRUE(keys.find(second.name, start + minutes(120)));
     const auto third = *keys.current(start + minutes(120));
