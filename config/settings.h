@@ -204,7 +204,6 @@ struct Harvest {
     friend bool operator==(const Harvest&, const Harvest&) = default;
 };
 
-// What is done early against clients that do not behave as mail servers do.
 // A DNS list of clients (RFC 5782).
 struct DnsList {
     std::string zone;  // lower case
@@ -223,6 +222,7 @@ struct Pregreet {
     friend bool operator==(const Pregreet&, const Pregreet&) = default;
 };
 
+// What is done early against clients that do not behave as mail servers do.
 struct Defence {
     Tarpit tarpit;
     Harvest harvest;

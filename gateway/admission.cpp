@@ -57,8 +57,10 @@ std::optional<Reply> Admission::enter(const IpAddress& client, const config::Lim
         return reply::kTooManySessionsOfNetwork;
     if (limits.sessions_per_minute > 0 && !session_rates_.take(key, limits.sessions_per_minute, now))
         return reply::kSessionsTooFast;
-    ++by_client_[key];
-    ++by_network_[network];
+    auto& of_client = by_client_[key];
+    auto& of_network = by_network_[network];  // both, before one is counted that nobody would take away
+    ++of_client;
+    ++of_network;
     ++total_;
     return {};
 }

@@ -14,7 +14,7 @@ FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities) {
             FileStamp stamp;
             if (::stat(file->c_str(), &found) == 0) {
                 stamp = {found.st_dev, found.st_ino, found.st_size,
-                         std::int64_t(found.st_mtim.tv_sec) * 1'000'000'000 + found.st_mtim.tv_nsec};
+                         std::int64_t(found.st_ctim.tv_sec) * 1'000'000'000 + found.st_ctim.tv_nsec};
             }
             stamps.push_back(stamp);
         }

@@ -10,7 +10,7 @@
 
 namespace gatepost::gateway {
 
-// What changes when a file is written, replaced or linked to another one.
+// What changes when a file is written, replaced, linked to another one, or at last may be read by us.
 struct FileStamp {
     dev_t device = 0;
     ino_t inode = 0;

@@ -1,5 +1,7 @@
 #include "gateway/relay.h"
 
+#include <algorithm>
+
 #include "auth/iprev.h"
 #include "gateway/log.h"
 #include "gateway/maildir_delivery.h"
@@ -12,6 +14,7 @@ namespace {
 constexpr std::chrono::seconds kConnectingTime{30};   // over all servers and their addresses
 constexpr std::chrono::seconds kCapabilitiesTime{2};  // that an EHLO may wait for the downstream's
 constexpr std::chrono::seconds kNameTime{10};
+constexpr std::chrono::seconds kResetTime{10};  // of a kept connection; then rather a new one
 
 // What may be offered while nothing is known: 8-bit content, which every server of this century takes.
 protocol::Capabilities least() {
@@ -67,17 +70,17 @@ awaitable<void> Relay::wait_for_capabilities() {
     if (servers_.may_know_soon() && answers_.expiry() > Clock::now()) co_await answers_.async_wait(no_throw);
 }
 
+// Only one of them is tried: a server that hangs would let the client wait for each.
 awaitable<std::unique_ptr<DownstreamConnection>> Relay::take_kept() {
-    for (;;) {
-        std::unique_ptr<DownstreamConnection> connection = kept_.take();
-        if (!connection || !connection->needs_reset) co_return connection;
-        connection->dialogue.reset();
-        protocol::ClientAction action = co_await finish_request(*connection, deadline());
-        const auto* done = std::get_if<protocol::ClientDone>(&action);
-        if (!done || !done->reply.is_positive()) continue;
-        connection->needs_reset = false;
-        co_return connection;
-    }
+    std::unique_ptr<DownstreamConnection> connection = kept_.take();
+    if (!connection || !connection->needs_reset) co_return connection;
+    connection->dialogue.reset();
+    const Deadline last = std::min<Deadline>(deadline(), Clock::now() + kResetTime);
+    const protocol::ClientAction action = co_await finish_request(*connection, last);
+    const auto* done = std::get_if<protocol::ClientDone>(&action);
+    if (!done || !done->reply.is_positive()) co_return nullptr;
+    connection->needs_reset = false;
+    co_return connection;
 }
 
 awaitable<std::unique_ptr<DownstreamConnection>> Relay::connect(std::string& why) {

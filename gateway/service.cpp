@@ -156,11 +156,21 @@ class Conductor {
         certificate_tick_.expires_after(kLookAtCertificates);
         certificate_tick_.async_wait([this](ErrorCode error) {
             if (error) return;
+            look_at_certificates();
+            watch_certificates();
+        });
+    }
+
+    // Whatever goes wrong, what runs goes on, and it is tried again.
+    void look_at_certificates() {
+        try {
             if (snapshot_->tls && certificates_.has_changed(stamps_of(snapshot_->settings.tls)))
                 take_new_certificates();
             if (Clock::now() >= next_warning_) warn_of_expiry();
-            watch_certificates();
-        });
+        } catch (const std::exception& exception) {
+            certificates_.loaded({});
+            log_error(LogLine("certificate").add("state", "refused").add("why", exception.what()));
+        }
     }
 
     // Nothing else of the configuration: it may be half edited.

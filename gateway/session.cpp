@@ -93,7 +93,7 @@ awaitable<void> Session::act(const protocol::Action& action) {
 
 void Session::shut_down() {
     dialogue_.shut_down();
-    transport_.wake();
+    if (is_reading_) transport_.wake();  // a reply that is on its way, or a handshake, is not cut off
     if (delay_) delay_->cancel();
 }
 

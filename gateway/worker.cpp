@@ -85,8 +85,7 @@ Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapsho
 Worker::~Worker() = default;
 
 void Worker::start() {
-    for (std::size_t i = 0; i < acceptors_.size(); ++i)
-        asio::co_spawn(context_, accept(*acceptors_[i], *entrances_[i]), report);
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) keep_accepting(i);
     probe_downstream(environment_);
     asio::co_spawn(context_, watch_pressure(), report);
     thread_ = std::thread([this] {
@@ -99,6 +98,15 @@ void Worker::start() {
             }
         }
     });
+}
+
+// Whatever ends the loop that accepts, short of the drain: a worker that is deaf would look healthy.
+void Worker::keep_accepting(std::size_t index) {
+    const auto ended = [this, index](std::exception_ptr exception) {
+        report(exception);
+        if (exception && !is_draining_) keep_accepting(index);
+    };
+    asio::co_spawn(context_, accept(*acceptors_[index], *entrances_[index]), ended);
 }
 
 awaitable<void> Worker::accept(tcp::acceptor& acceptor, const Entrance& entrance) {
@@ -231,18 +239,24 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
     struct Presence {  // leaves whatever happens
         Worker& worker;
         const protocol::IpAddress client;
-        const bool is_counted;
-        std::list<Session*>::iterator place;
+        const std::list<Session*>::iterator place;
+        bool is_counted = false;
+        Presence(Worker& counting, const protocol::IpAddress& counted)
+            : worker(counting),
+              client(counted),
+              place(counting.sessions_.insert(counting.sessions_.end(), nullptr)) {
+            ++worker.session_count_;
+        }
         ~Presence() {
             worker.sessions_.erase(place);
             --worker.session_count_;
             if (is_counted) worker.admission_.leave(client);
         }
     };
+    Presence presence(*this, client);
     std::optional<protocol::Reply> refusal =
         admission_.enter(client, environment->settings.limits, Clock::now());
-    ++session_count_;
-    const Presence presence{*this, client, !refusal, sessions_.insert(sessions_.end(), nullptr)};
+    presence.is_counted = !refusal;
     Session session(environment, std::move(socket), client, admission_);
     if (proxied) session.came_through(proxied->proxy, proxied->client_port);
     *presence.place = &session;
@@ -252,8 +266,8 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
-        environment_->relay.retire();
-        environment_ = std::make_shared<Environment>(context_, disk_, snapshot);
+        const auto next = std::make_shared<Environment>(context_, disk_, snapshot);
+        std::exchange(environment_, next)->relay.retire();
         for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
         probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)

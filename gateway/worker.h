@@ -38,6 +38,7 @@ class Worker {
     bool take_sign_of_life();
 
   private:
+    void keep_accepting(std::size_t index);
     awaitable<void> accept(tcp::acceptor& acceptor, const Entrance& entrance);
     bool could_turn_away(tcp::acceptor& acceptor);
     void note_shortage(bool is_short);
@@ -53,13 +54,13 @@ class Worker {
     Admission& admission_;
     std::list<Session*> sessions_;
     std::atomic<std::size_t> session_count_{0};
+    std::size_t waiting_for_proxies_ = 0;  // connections that have not said yet for whom they are
     asio::io_context context_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     asio::thread_pool& disk_;
     std::shared_ptr<Environment> environment_;
     std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
     std::vector<std::unique_ptr<Entrance>> entrances_;  // one for each of them
-    std::size_t waiting_for_proxies_ = 0;  // connections that have not said yet for whom they are
     std::atomic<bool> is_alive_{true};
     bool is_draining_ = false;
     Reserve reserve_;
