@@ -9,8 +9,9 @@ using auth::DnsAnswer;
 using auth::DnsStatus;
 using auth::WireReply;
 
-constexpr unsigned kFormErr = 1;  // RFC 6891 section 7
-constexpr int kMaxHops = 8;       // questions that a chain of aliases may add
+constexpr unsigned kFormErr = 1;        // RFC 6891 section 7
+constexpr int kMaxHops = 8;             // questions that a chain of aliases may add
+constexpr std::size_t kMaxByTcp = 100;  // exchanges by TCP at once, a worker
 
 DnsAnswer failure(std::string why) {
     return DnsAnswer{.status = DnsStatus::failed, .why = std::move(why)};
@@ -152,20 +153,26 @@ void Resolver::Query::end(DnsAnswer answer) {
     resolver_.finish(*this, std::move(answer));
 }
 
+// Each takes a descriptor; a zone whose answers are all cut short must not take them from the clients.
 void Resolver::Query::go_by_tcp() {
+    const auto under_way = resolver_.by_tcp_;
+    if (*under_way >= kMaxByTcp) return attempt_failed("too many questions by TCP");
+    ++*under_way;
+    std::shared_ptr<void> place(nullptr, [under_way](void*) { --*under_way; });
     ++resolver_.counts_.tcp;
     ++departures_;
     wait();  // the whole exchange by TCP gets the time of one attempt
-    asio::co_spawn(resolver_.context_,
-                   ask_by_tcp(resolver_.context_, shared_from_this(), departures_,
-                              resolver_.endpoints_[server()].by_tcp, resolver_.settings_.timeout),
-                   asio::detached);
+    asio::co_spawn(
+        resolver_.context_,
+        ask_by_tcp(resolver_.context_, shared_from_this(), departures_, resolver_.endpoints_[server()].by_tcp,
+                   resolver_.settings_.timeout, std::move(place)),
+        asio::detached);
 }
 
 // Takes all it needs with it: the resolver may be gone before it begins.
 awaitable<void> Resolver::Query::ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query,
                                             unsigned departure, tcp::endpoint server,
-                                            std::chrono::milliseconds time) {
+                                            std::chrono::milliseconds time, std::shared_ptr<void>) {
     auto socket = std::make_shared<tcp::socket>(context);
     asio::steady_timer limit(context, time);
     limit.async_wait([socket](ErrorCode error) {

@@ -27,7 +27,7 @@ class Resolver::Query : public DnsAsker, public std::enable_shared_from_this<Que
   private:
     static awaitable<void> ask_by_tcp(asio::io_context& context, std::shared_ptr<Query> query,
                                       unsigned departure, tcp::endpoint server,
-                                      std::chrono::milliseconds time);
+                                      std::chrono::milliseconds time, std::shared_ptr<void> place);
     bool take(std::span<const std::uint8_t> packet, bool by_tcp);
     void take_answer(auth::WireReply reply);
     void go_by_tcp();

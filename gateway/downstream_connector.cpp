@@ -1,5 +1,7 @@
 #include "gateway/downstream_connector.h"
 
+#include <algorithm>
+
 #include "auth/dns_facts.h"
 #include "gateway/resolver.h"
 
@@ -105,7 +107,8 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamConnector::try_once(A
 awaitable<bool> DownstreamConnector::greet(DownstreamConnection& connection, Attempt& attempt) {
     connection.dialogue.greet();
     const auto time = std::min<std::chrono::seconds>(settings_.limits.downstream_timeout, kGreetingTime);
-    const protocol::ClientAction action = co_await finish_request(connection, Clock::now() + time);
+    const protocol::ClientAction action =
+        co_await finish_request(connection, std::min<Deadline>(attempt.last, Clock::now() + time));
     attempt.tls_failed = connection.tls_failed;
     if (const auto* failed = std::get_if<protocol::ClientFailed>(&action)) {
         attempt.why = attempt.tls_failed ? "TLS handshake failed" : failed->why;

@@ -73,6 +73,7 @@ class Resolver {
     std::size_t next_port_ = 0;
     Clock::time_point next_warning_{};
     Counts counts_;
+    std::shared_ptr<std::size_t> by_tcp_ = std::make_shared<std::size_t>(0);  // exchanges under way
 };
 
 // Evaluates, asks for all that was missing, evaluates again, until nothing needed is missing. At the deadline

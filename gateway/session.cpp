@@ -312,7 +312,10 @@ awaitable<Reply> Session::verdict() {
     if (judgement.is_relayed()) {
         answer = co_await hand_over(judgement);
         downstream = answer.text();
-        if (answer.is_positive()) answer.lines.assign(1, "Delivered, ref " + transaction_->id());
+        if (answer.is_positive()) {
+            answer.code = 250;  // RFC 5321 section 4.3.2, whatever the downstream said instead
+            answer.lines.assign(1, "Delivered, ref " + transaction_->id());
+        }
     }
     log_message(judgement, answer, downstream);
     co_return answer;

@@ -89,7 +89,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::introduce_client() {
         was_announced_ = !std::exchange(connection_->announced, std::move(announced)).empty();
         connection_->dialogue.xclient(std::move(commands));
     }
-    const ClientAction action = co_await finish_request(*connection_, relay_.deadline());
+    const ClientAction action = co_await finish_request(*connection_, deadline_);
     co_return take_introduction(action, how == Introduction::xclient);
 }
 
@@ -138,7 +138,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction(Wanted wanted) {
 awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipient) {
     const std::string parameters = rcpt_parameters(recipient, connection_->capabilities());
     connection_->dialogue.recipient(recipient.path.text(), parameters);
-    const ClientAction action = co_await finish_request(*connection_, relay_.deadline());
+    const ClientAction action = co_await finish_request(*connection_, deadline_);
     const auto* done = std::get_if<ClientDone>(&action);
     const bool is_broken = !done || done->reply.code == 421;
     if (is_broken) {
@@ -158,6 +158,7 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Recipient& recipien
     if (is_second_of_lmtp) co_return reply::kOneRecipientAtATime;
     answer_ = reply::kDownstreamDown;
     is_new_ = false;
+    deadline_ = relay_.deadline();  // of all tries together: the client gives up after five minutes
     // A kept connection may have been closed by the server a moment ago: then once more on a new one.
     for (int attempt = 0; attempt < 2; ++attempt) {
         const Wanted wanted = attempt == 0 ? Wanted::kept_or_new : Wanted::a_new_one;

@@ -39,6 +39,7 @@ class SmtpDelivery final : public Delivery {
     bool is_new_ = false;                     // the connection was made for this transaction
     bool was_announced_ = false;              // as another client's, before
     protocol::Reply answer_;                  // to the last recipient
+    Deadline deadline_ = Deadline::max();     // for the recipient that is being asked
     std::optional<protocol::Reply> refusal_;  // of every further recipient
 };
 
