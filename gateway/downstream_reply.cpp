@@ -27,6 +27,8 @@ Reply as_ours(const Reply& theirs) {
     if (is_misconfiguration(theirs)) return protocol::reply::kDownstreamMisconfigured;
     Reply ours{theirs.code, theirs.enhanced, {}};
     if (theirs.code == 421) ours.code = 451;
+    // A 221 of theirs would say that *we* close; what is not of RFC 5321 section 4.2.3 says no more than 250.
+    if (family == 2 && theirs.code != 251 && theirs.code != 252) ours.code = 250;
     const bool fits = ours.enhanced.size() > 1 && ours.enhanced[0] == static_cast<char>('0' + family);
     if (!fits) ours.enhanced = std::string(1, static_cast<char>('0' + family)) + ".0.0";
     for (const auto& line : theirs.lines) {

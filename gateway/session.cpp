@@ -223,12 +223,20 @@ std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const 
     return {};
 }
 
+// A notification concerns one sender; the client sends it again for the others (specs/smtp.md M-5).
+std::optional<Reply> Session::refusal_of_further_recipient() const {
+    const bool is_notification = transaction_->sender().reverse_path.is_null;
+    if (!is_notification || transaction_->recipients().empty()) return {};
+    return reply::kNullSenderManyRecipients;
+}
+
 awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
     std::optional<Reply> refusal = refusal_of(question.recipient.path);
     if (!refusal) {
         std::optional<Reply> listed = co_await lists_.refusal_of(question.recipient.path);
         refusal = std::move(listed);
     }
+    if (!refusal) refusal = refusal_of_further_recipient();
     if (!refusal) refusal = admission_.recipient(client_, settings_.limits, Clock::now());
     if (refusal) {
         log_refusal(*refusal, question.recipient.path.text());

@@ -51,6 +51,7 @@ class Session {
 
     bool may_foresee();
     std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
+    std::optional<protocol::Reply> refusal_of_further_recipient() const;
     auth::SpfClient spf_client() const;
     protocol::ClientFacts client_facts(const std::string& id) const;
     policy::Circumstances circumstances() const;

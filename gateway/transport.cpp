@@ -192,12 +192,13 @@ awaitable<bool> Transport::shake_hands() {
     }
 }
 
-awaitable<void> Transport::say_goodbye() {
+// Whether the client has said goodbye too, so that nothing more comes from it.
+awaitable<bool> Transport::say_goodbye() {
     for (;;) {
         const TlsStream::Step step = tls_->shut_down();
-        if (step.state == TlsStream::State::done) co_return;
+        if (step.state == TlsStream::State::done) co_return true;
         const bool is_ready = co_await wait_for(step.state);
-        if (!is_ready) co_return;
+        if (!is_ready) co_return false;
     }
 }
 
@@ -206,11 +207,16 @@ awaitable<void> Transport::say_goodbye() {
 awaitable<void> Transport::close() {
     if (socket_.is_open() && !timed_out()) {
         set_deadline(std::min(watch_->deadline, Clock::now() + kLinger));
-        if (tls_) co_await say_goodbye();
+        bool may_send_more = false;
+        if (tls_) {
+            const bool is_mutual = co_await say_goodbye();
+            may_send_more = !is_mutual;
+        }
         ErrorCode ignored;
         socket_.shutdown(Socket::shutdown_send, ignored);
+        may_send_more = may_send_more || socket_.available(ignored) > 0;
         std::array<char, 1024> dropped;
-        for (int i = 0; i < kLingeringReads && (i > 0 || socket_.available(ignored) > 0); ++i) {
+        for (int i = 0; i < kLingeringReads && may_send_more; ++i) {
             auto [error, size] = co_await socket_.async_read_some(asio::buffer(dropped), no_throw);
             if (error) break;
         }

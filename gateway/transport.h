@@ -57,7 +57,7 @@ class Transport {
     awaitable<std::size_t> read_tls(std::span<char> into);
     void begin_tls(ssl_ctx_st& context, TlsStream::Role role);
     awaitable<bool> shake_hands();
-    awaitable<void> say_goodbye();
+    awaitable<bool> say_goodbye();
     awaitable<bool> wait_for(TlsStream::State wanted);
 
     Socket socket_;

@@ -66,6 +66,14 @@ class Tls(AttackCase):
         self.honest()
         self.assertEqual(len(self.sink.messages), 1)
 
+    def test_15_who_goes_on_sending_still_hears_why_it_was_cut_off(self):
+        client = self.client(tls=True)
+        client.send(b"NOOP\nNOOP\r\n")
+        for _ in range(3):  # what comes to a socket that is closed takes replies with it that were not read yet
+            time.sleep(0.1)
+            client.send(b"NOOP\r\n")
+        self.assertEqual(client.rest(), b"500 5.5.2 Lines end with CR LF\r\n")
+
     def test_16_a_handshake_octet_by_octet_works(self):
         client = self.client()
         client.command("STARTTLS")

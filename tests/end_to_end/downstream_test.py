@@ -86,6 +86,18 @@ class Answers(DownstreamCase):
             ("dot", "451-several\r\n451 lines", ["250 2.1.5", "451 4.0.0"]),
         ])
 
+    def test_a_farewell_of_theirs_does_not_become_ours(self):
+        for stage, answer, code in (("rcpt", "221 2.0.0 Bye", 250), ("rcpt", "251 2.1.5 Will forward", 251),
+                                    ("dot", "221 2.0.0 Bye", 250), ("dot", "299 2.0.0 Well", 250)):
+            with self.subTest(stage=stage, answer=answer), self.one.client() as client:
+                self.sink.answers = {stage: answer}
+                client.hello()
+                client.send("MAIL FROM:<x@plain.example>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+                codes = [reply.code for reply in client.replies(3)]
+                client.send(PLAIN + b".\r\n")
+                codes.append(client.reply().code)
+                self.assertEqual(codes, [250, code if stage == "rcpt" else 250, 354, 250])
+
     def test_nonsense_is_a_failure_of_the_connection(self):
         self.play([
             ("rcpt", "354 what?", ["451 4.4.1"]),

@@ -58,6 +58,18 @@ class Sessions(harness.TestCase):
         self.assertEqual([reply.code for reply in client.replies(3)], [250, 550, 554])
         self.assertEqual(self.sink.messages, [])
 
+    def test_a_notification_goes_to_one_recipient_at_a_time(self):
+        client = self.client()
+        client.command("MAIL FROM:<>")
+        self.sink.answers["rcpt"] = ["550 5.1.1 No such user", "250 2.1.5 Ok"]
+        self.assert_status(client.command("RCPT TO:<a@example.org>"), "550 5.1.1")
+        self.assert_status(client.command("RCPT TO:<b@example.org>"), "250 2.1.5")
+        self.assert_status(client.command("RCPT TO:<c@example.org>"), "452 4.5.3")
+        client.command("DATA")
+        client.send(PLAIN + b".\r\n")
+        self.assert_status(client.reply(), "250 2.0.0")
+        self.assertEqual([m.recipients for m in self.sink.messages], [["b@example.org"]])
+
     def test_takes_a_hundred_recipients_and_no_more(self):
         client = self.client()
         client.command("MAIL FROM:<x@plain.example>")
