@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "auth/canonical.h"
 #include "auth/subject_tag.h"
 #include "protocol/ascii.h"
 
@@ -28,20 +29,40 @@ DkimOutcome conclude(DkimOutcome outcome, DkimResult result, std::string_view wh
     return outcome;
 }
 
+std::string relaxed(const protocol::HeaderField& field) {
+    std::string text;
+    append_canonical_field(field, Canonicalization::relaxed, text);
+    return text;
+}
+
+// Whether fields of this name stand above the lowest `count`, over which the signature is, and say something
+// else: programs that write a field twice alike are many, and nobody is deceived by it.
+bool differs_above(const protocol::Header& header, std::string_view name, std::size_t count) {
+    const auto fields = header.find(name);
+    if (fields.size() <= count) return false;
+    const auto first_signed = fields.end() - static_cast<std::ptrdiff_t>(count);
+    std::vector<std::string> vouched_for;
+    for (auto it = first_signed; it != fields.end(); ++it) vouched_for.push_back(relaxed(header[*it]));
+    std::sort(vouched_for.begin(), vouched_for.end());
+    return !std::all_of(fields.begin(), first_signed, [&](std::size_t index) {
+        return std::binary_search(vouched_for.begin(), vouched_for.end(), relaxed(header[index]));
+    });
+}
+
 // Fields of which a reader shows one, mostly the first, while the signature is over the last (RFC 6376
 // section 8.15). A second From is refused before this.
 bool shows_unsigned_field(const protocol::Header& header, const DkimSignature& tags) {
     static constexpr std::string_view kShown[] = {
         "Subject",     "Date", "To", "Cc", "Reply-To", "Content-Type", "Content-Transfer-Encoding",
         "MIME-Version"};
-    const auto is_repeated = [&](std::string_view name) {
+    const auto is_added_to = [&](std::string_view name) {
         const auto& names = tags.signed_names;
         const auto times = std::count_if(names.begin(), names.end(), [&](std::string_view one) {
             return protocol::equals_ignoring_case(one, name);
         });
-        return times > 0 && header.find(name).size() > static_cast<std::size_t>(times);
+        return times > 0 && differs_above(header, name, static_cast<std::size_t>(times));
     };
-    return std::any_of(std::begin(kShown), std::end(kShown), is_repeated);
+    return std::any_of(std::begin(kShown), std::end(kShown), is_added_to);
 }
 
 }  // namespace

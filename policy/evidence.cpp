@@ -130,8 +130,10 @@ void Collector::collect_forwarding(const Circumstances& circumstances, const pro
     if (evidence_.forwarder) add_if(true, EvidenceKind::known_forwarder, evidence_.forwarder->name);
     const auto& dkim = verification_.dkim;
     if (const auto* organization = author_organization(verification_.dmarc)) {
+        // One that leaves text unsigned is worth no less than one that text has broken.
         const auto is_broken = [&](const auto& signature) {
-            return signature.result == DkimResult::fail && is_authors(signature, *organization);
+            return (signature.result == DkimResult::fail || signature.is_partial) &&
+                   is_authors(signature, *organization);
         };
         add_if(has_verified_identity(verification_) && std::any_of(dkim.begin(), dkim.end(), is_broken),
                EvidenceKind::broken_author_signature);

@@ -25,7 +25,7 @@ enum class EvidenceKind {
     pregreet,
     // for forwarding
     known_forwarder,
-    broken_author_signature,  // the author's, over this header, but the body or the Subject was changed since
+    broken_author_signature,  // the author's, over this header, but text was changed or added since
     list_headers,
     arc_chain,
     srs,

@@ -18,12 +18,14 @@ std::optional<std::string> as_domain_or_literal(std::string_view helo) {
     return {};
 }
 
-// What may stand in a comment without ending it (RFC 5322 section 3.2.2); the rest becomes a question mark.
+// What may stand in a comment without ending it (RFC 5322 section 3.2.2), nor ends anything for a reader that
+// knows no comments; the rest becomes a question mark.
 std::string harmless(std::string_view text) {
+    static constexpr std::string_view kEnds = "()\\\";";
     std::string out(text.substr(0, kMaxShownHelo));
     std::replace_if(
         out.begin(), out.end(),
-        [](char c) { return is_control(c) || !is_ascii(c) || c == '(' || c == ')' || c == '\\'; }, '?');
+        [](char c) { return is_control(c) || !is_ascii(c) || kEnds.find(c) != std::string_view::npos; }, '?');
     return out;
 }
 

@@ -256,6 +256,9 @@ TEST(DkimVerify, DoesNotVouchForAFieldAddedBesideASignedOne) {  // RFC 6376 sect
                 {"Subject: pay this\r\n", false},
                 {"subject : pay this\r\n", false},
                 {"To: you@example.org\r\n", false},
+                {"To: Sue <sue@example.net>\r\n", true},
+                {"SUBJECT:\r\n\ta subject \r\nTo: Sue <sue@example.net>\r\n", true},
+                {"Subject: a subject\r\nSubject: pay this\r\n", false},
                 {"Content-Type: text/html\r\n", true},
                 {"Comments: x\r\nReceived: y\r\nReceived: z\r\n", true}};
     for (const auto& row : rows) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """PROXY protocol: who the client is, as a proxy in front says it; and nobody else may say so."""
 import os
+import re
 import signal
 import struct
 import time
@@ -58,8 +59,10 @@ class Proxied(harness.TestCase):
                 client = self.client(header)
                 self.assertEqual(client.reply().code, 220)
                 client.hello()
-                self.assert_status(client.deliver(PLAIN, "x@plain.example"), "250 2.0.0")
-                line = self.gateway.messages()[-1]
+                reply = client.deliver(PLAIN, "x@plain.example")
+                self.assert_status(reply, "250 2.0.0")
+                reference = re.search(r"\bref (\w+)", reply.text)[1]  # the line may come after the reply
+                line = harness.fields_of(self.gateway.logged(rf"^\S+ message .*\bid={reference}\b"))
                 self.assertEqual((line["client"], line["proxy"], line["rdns"], line["spf"]),
                                  ("192.0.2.1", "127.0.0.1", "client.example", "pass"))
                 content = self.sink.messages[0].content

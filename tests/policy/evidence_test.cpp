@@ -101,6 +101,10 @@ TEST(Evidence, SpeaksForForgery) {
 TEST(Evidence, SpeaksForForwardingOnlyWithAVerifiedIdentity) {
     const auto spf_pass = [](auto& v) { v.mail_from = {SpfResult::pass, "list.example"}; };
     const auto broken = [](auto& v) { v.dkim.push_back(signature("example.com", DkimResult::fail)); };
+    const auto partial = [](auto& v) {
+        v.dkim.push_back(signature("example.com", DkimResult::pass));
+        v.dkim.back().is_partial = true;
+    };
     const std::string list = "List-Id: <x.list.example>\r\n";
     const Row rows[] = {
         {{}, list, "unsigned", "a header that anyone can write"},
@@ -115,6 +119,12 @@ TEST(Evidence, SpeaksForForwardingOnlyWithAVerifiedIdentity) {
         {[&](auto& v, auto&) { broken(v), spf_pass(v); }, "", "broken_author_signature", "with SPF pass"},
         {[&](auto& v, auto&) { broken(v), v.iprev.result = IprevResult::pass; }, "",
          "broken_author_signature", "with a confirmed name"},
+        {[&](auto& v, auto&) { partial(v); }, "", "", "one that leaves text unsigned, alone"},
+        {[&](auto& v, auto&) {
+             partial(v), v.iprev.result = IprevResult::pass;
+             v.mail_from = {SpfResult::fail, "example.com"};
+         },
+         "", "spf_fail_author broken_author_signature", "forwarded as it came, a line added behind l="},
         {[&](auto& v, auto&) {
              v.dkim = {signature("example.com", DkimResult::neutral)};
              spf_pass(v);

@@ -63,6 +63,8 @@ TEST(Received, LetsNothingOfTheHeloReachItRaw) {
         EXPECT_EQ(std::count(field.begin(), field.end(), '('), 2) << field;
         EXPECT_EQ(std::count(field.begin(), field.end(), ')'), 2) << field;
         EXPECT_EQ(std::count(field.begin(), field.end(), '\\'), 0) << field;
+        EXPECT_EQ(std::count(field.begin(), field.end(), '"'), 0) << field;
+        EXPECT_EQ(std::count(field.begin(), field.end(), ';'), 1) << field;
         EXPECT_EQ(field.find("\r\nFrom"), std::string::npos) << field;
         EXPECT_TRUE(Header::parse(field)) << field;
         EXPECT_EQ(Header::parse(field)->size(), 1u) << field;
