@@ -28,21 +28,28 @@ bool is_without_descriptors(int error) {
 }
 
 Reserve::Reserve() {
+    spares_.reserve(kSpares);  // nothing is allocated later, when memory may be short too
     is_kept();
 }
 
 Reserve::~Reserve() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    for (const int spare : spares_) ::close(spare);
 }
 
 bool Reserve::is_kept() {
-    if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return descriptor_ >= 0;
+    while (spares_.size() < kSpares) {
+        const int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (spare < 0) break;
+        spares_.push_back(spare);
+    }
+    return !spares_.empty();
 }
 
 std::size_t Reserve::turn_away(int listening, std::string_view reply) {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = -1;
+    if (!spares_.empty()) {
+        ::close(spares_.back());
+        spares_.pop_back();
+    }
     std::size_t count = 0;
     while (count < kMostAtOnce) {
         const int client = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
