@@ -275,7 +275,8 @@ class Descriptors(LimitCase):
         clients = [self.open(gateway.client()) for _ in range(80)]
         codes = [client.greeting.code for client in clients]
         self.assertEqual(set(codes), {220, 421})
-        self.assertEqual(codes, sorted(codes), "first come, first served")
+        # Not in order towards the end: a descriptor that one worker gives up may serve a client of the other one.
+        self.assertEqual(codes[:20], [220] * 20, "first come, first served")
         refused = next(client for client in clients if client.greeting.code == 421)
         self.assert_status(refused.greeting, "421 4.3.2")
         self.assertEqual(refused.rest(), b"")
@@ -287,7 +288,7 @@ class Descriptors(LimitCase):
         for client in clients:
             client.close()
         began = gateway.log().count("out of descriptors")
-        self.assertLessEqual(began, 2, "once for each worker")
+        self.assertLessEqual(began, 10, "for each worker, and for each spare descriptor that the other one took")
         poll(lambda: self.greeted(gateway), "room again", 5)
         poll(lambda: self.greeted(gateway) and gateway.log().count("descriptors again") == began, "each worker says so")
         self.assert_status(self.hello(gateway).deliver(message()), "250 2.0.0")
