@@ -7,9 +7,9 @@
 #include "auth/dkim_key.h"
 #include "auth/spf_cache.h"
 #include "config/settings.h"
-#include "gateway/relay.h"
-#include "gateway/resolver.h"
-#include "gateway/tls.h"
+#include "gateway/dns/resolver.h"
+#include "gateway/net/tls.h"
+#include "gateway/relay/relay.h"
 
 namespace gatepost::gateway {
 

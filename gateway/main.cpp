@@ -6,10 +6,10 @@
 
 #include "config/load.h"
 #include "config/units.h"
+#include "gateway/cli/tls_command.h"
+#include "gateway/cli/verify_command.h"
 #include "gateway/service.h"
 #include "gateway/snapshot.h"
-#include "gateway/tls_command.h"
-#include "gateway/verify_command.h"
 
 namespace {
 

@@ -10,10 +10,10 @@
 #include <csignal>
 #include <ctime>
 
-#include "gateway/listening.h"
 #include "gateway/log.h"
+#include "gateway/server/listening.h"
+#include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
-#include "gateway/worker.h"
 
 namespace gatepost::gateway {
 namespace {

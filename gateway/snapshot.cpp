@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "config/load.h"
-#include "gateway/maildir_delivery.h"
+#include "gateway/relay/maildir_delivery.h"
 
 namespace gatepost::gateway {
 namespace {

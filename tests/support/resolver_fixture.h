@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gateway/resolver.h"
+#include "gateway/dns/resolver.h"
 #include "tests/support/hostile_dns.h"
 
 namespace gatepost::gateway {

@@ -1,0 +1,37 @@
+#include "gateway/net/certificate_watch.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+namespace gatepost::gateway {
+
+FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities) {
+    FileStamps stamps;
+    for (const auto& identity : identities) {
+        for (const auto* file : {&identity.certificate, &identity.key}) {
+            struct stat found {};
+            FileStamp stamp;
+            if (::stat(file->c_str(), &found) == 0) {
+                stamp = {found.st_dev, found.st_ino, found.st_size,
+                         std::int64_t(found.st_ctim.tv_sec) * 1'000'000'000 + found.st_ctim.tv_nsec};
+            }
+            stamps.push_back(stamp);
+        }
+    }
+    return stamps;
+}
+
+void CertificateWatch::loaded(FileStamps stamps) {
+    known_ = last_ = std::move(stamps);
+}
+
+bool CertificateWatch::has_changed(const FileStamps& now) {
+    const bool is_at_rest = now == last_;
+    last_ = now;
+    if (!is_at_rest || now == known_) return false;
+    known_ = now;
+    return true;
+}
+
+}  // namespace gatepost::gateway

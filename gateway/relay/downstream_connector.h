@@ -1,0 +1,43 @@
+// Making a connection to a downstream server: its addresses, TLS as configured, the greeting.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "gateway/relay/downstream_connection.h"
+
+namespace gatepost::gateway {
+
+class Resolver;
+
+class DownstreamConnector {
+  public:
+    DownstreamConnector(asio::io_context& context, Resolver& resolver, const config::Settings& settings);
+
+    // A connection that has been greeted; or null and why not. No further address is tried from `last` on.
+    awaitable<std::unique_ptr<DownstreamConnection>> connect(const config::DownstreamServer& server,
+                                                             Deadline last, std::string& why);
+
+  private:
+    using Endpoint = Transport::Socket::endpoint_type;  // TCP or Unix
+    struct Attempt {
+        const config::DownstreamServer& server;
+        Endpoint endpoint;
+        protocol::TlsWish wish = protocol::TlsWish::never;
+        Deadline last{};
+        bool tls_failed = false;
+        std::string why{};
+    };
+    awaitable<std::vector<Endpoint>> addresses_of(const config::DownstreamServer& server);
+    awaitable<std::unique_ptr<DownstreamConnection>> try_once(Attempt& attempt);
+    awaitable<bool> greet(DownstreamConnection& connection, Attempt& attempt);
+
+    asio::io_context& context_;
+    Resolver& resolver_;
+    const config::Settings& settings_;
+    TlsContext tls_;
+};
+
+}  // namespace gatepost::gateway

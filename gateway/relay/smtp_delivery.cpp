@@ -1,0 +1,229 @@
+#include "gateway/relay/smtp_delivery.h"
+
+#include "gateway/log.h"
+#include "gateway/relay/content_writer.h"
+#include "gateway/relay/downstream_reply.h"
+#include "gateway/relay/envelope_fit.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using protocol::ClientAction;
+using protocol::ClientDone;
+using protocol::ClientFailed;
+using protocol::Reply;
+namespace reply = protocol::reply;
+
+enum class Introduction { none, xclient, xforward };
+
+// Who lists XCLIENT to us has authorised us to use it.
+Introduction introduction_for(config::AnnounceClient wish, const protocol::Capabilities& listed) {
+    const bool may_xclient =
+        wish == config::AnnounceClient::automatic || wish == config::AnnounceClient::xclient;
+    const bool may_xforward =
+        wish == config::AnnounceClient::automatic || wish == config::AnnounceClient::xforward;
+    if (may_xclient && listed.xclient) return Introduction::xclient;
+    if (may_xforward && listed.xforward) return Introduction::xforward;
+    return Introduction::none;
+}
+
+protocol::ReverseName reverse_name(const auth::IprevOutcome& iprev) {
+    protocol::ReverseName name;
+    if (!iprev.names.empty()) name.confirmed = protocol::Domain::parse(iprev.names.front());
+    name.is_unclear = iprev.result == auth::IprevResult::temperror;
+    return name;
+}
+
+std::string joined(const std::vector<std::string>& commands) {
+    std::string text;
+    for (const auto& command : commands) text += command + '\n';
+    return text;
+}
+
+}  // namespace
+
+SmtpDelivery::~SmtpDelivery() {
+    if (!connection_) return;
+    connection_->needs_reset = true;
+    relay_.keep(std::move(connection_));
+}
+
+void SmtpDelivery::log_trouble(std::string_view at, const std::string& why) const {
+    LogLine line("downstream");
+    log_warning(line.add("server", server_).add("at", at).add("why", why));
+}
+
+void SmtpDelivery::log_misconfiguration(std::string_view at, const Reply& theirs,
+                                        std::string_view remedy) const {
+    LogLine line("downstream");
+    log_error(line.add("server", server_).add("at", at).add("why", theirs.text()).add("remedy", remedy));
+}
+
+Reply SmtpDelivery::passed_on(std::string_view at, const Reply& theirs) const {
+    if (is_misconfiguration(theirs)) {
+        log_misconfiguration(at, theirs,
+                             "let it take mail from this gateway without a password, as an MX does");
+    }
+    return as_ours(theirs);
+}
+
+// XCLIENT stays in force until the next one; XFORWARD ends with the transaction.
+awaitable<SmtpDelivery::Try> SmtpDelivery::introduce_client() {
+    const auto wish = relay_.settings().downstream.announce_client;
+    const Introduction how = introduction_for(wish, connection_->greeting);
+    if (how == Introduction::none) {
+        if (wish == config::AnnounceClient::xclient) relay_.note_missing_xclient(server_);
+        co_return Try::done;
+    }
+    const auth::IprevOutcome iprev = co_await relay_.name_of(sender_.client.address);
+    const protocol::ReverseName name = reverse_name(iprev);
+    const auto& listed = connection_->greeting;
+    if (how == Introduction::xforward) {
+        connection_->dialogue.xforward(
+            protocol::xforward_commands(sender_.client, name, listed.xforward_attributes));
+    } else {
+        std::vector<std::string> commands =
+            protocol::xclient_commands(sender_.client, name, listed.xclient_attributes);
+        std::string announced = joined(commands);
+        if (announced == connection_->announced) co_return Try::done;
+        was_announced_ = !std::exchange(connection_->announced, std::move(announced)).empty();
+        connection_->dialogue.xclient(std::move(commands));
+    }
+    const ClientAction action = co_await finish_request(*connection_, deadline_);
+    co_return take_introduction(action, how == Introduction::xclient);
+}
+
+SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bool is_xclient) {
+    const std::string_view at = is_xclient ? "XCLIENT" : "XFORWARD";
+    const auto* done = std::get_if<ClientDone>(&action);
+    if (!done || done->reply.code == 421) {
+        log_trouble(at, done ? done->reply.text() : std::get<ClientFailed>(action).why);
+        return Try::broken;
+    }
+    if (done->reply.is_positive()) {
+        if (is_xclient) relay_.note_greeting(*connection_);
+        return Try::done;
+    }
+    if (!is_xclient) {  // its log will name us instead, no more
+        log_trouble(at, done->reply.text());
+        return Try::done;
+    }
+    // Once more on a new connection: this one may have lost its leave with an earlier client's name.
+    if (was_announced_) return Try::broken;
+    log_misconfiguration(at, done->reply,
+                         "let it take XCLIENT from this gateway, or set downstream.announce_client: none");
+    refusal_ = reply::kDownstreamMisconfigured;
+    return Try::broken;
+}
+
+awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction(Wanted wanted) {
+    if (wanted == Wanted::kept_or_new) connection_ = co_await relay_.take_kept();
+    is_new_ = !connection_;
+    std::string why;
+    if (is_new_) connection_ = co_await relay_.connect(why);
+    if (!connection_) co_return Try::broken;
+    server_ = connection_->server;
+    const Try introduced = co_await introduce_client();
+    if (introduced == Try::broken) co_return Try::broken;
+    const protocol::Capabilities can = connection_->capabilities();
+    refusal_ = mismatch(sender_.parameters, can, connection_->dialogue.is_tls());
+    if (refusal_) co_return Try::done;
+    connection_->dialogue.begin(sender_.reverse_path.text(), mail_parameters(sender_.parameters, can));
+    connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
+    co_return Try::done;
+}
+
+// A 421 speaks of the connection and not of this transaction; a server may have sent it to a kept one just
+// before we spoke.
+awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipient) {
+    const std::string parameters = rcpt_parameters(recipient, connection_->capabilities());
+    connection_->dialogue.recipient(recipient.path.text(), parameters);
+    const ClientAction action = co_await finish_request(*connection_, deadline_);
+    const auto* done = std::get_if<ClientDone>(&action);
+    const bool is_broken = !done || done->reply.code == 421;
+    if (is_broken) {
+        log_trouble("RCPT", done ? done->reply.text() : std::get<ClientFailed>(action).why);
+        answer_ = done ? as_ours(done->reply) : Reply(reply::kDownstreamDown);
+        co_return Try::broken;
+    }
+    answer_ = passed_on("RCPT", done->reply);
+    if (answer_.is_positive()) ++accepted_;
+    co_return Try::done;
+}
+
+awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
+    if (refusal_) co_return *refusal_;
+    // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35).
+    const bool is_second_of_lmtp = accepted_ > 0 && connection_ && connection_->dialogue.is_lmtp();
+    if (is_second_of_lmtp) co_return reply::kOneRecipientAtATime;
+    answer_ = reply::kDownstreamDown;
+    is_new_ = false;
+    deadline_ = relay_.deadline();  // of all tries together: the client gives up after five minutes
+    // A kept connection may have been closed by the server a moment ago: then once more on a new one.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        const Wanted wanted = attempt == 0 ? Wanted::kept_or_new : Wanted::a_new_one;
+        Try last = Try::done;
+        if (!connection_) last = co_await begin_transaction(wanted);
+        if (refusal_ && last == Try::broken) connection_.reset();
+        if (refusal_) co_return *refusal_;
+        if (last == Try::done) {
+            const std::optional<Reply> unfit = mismatch(recipient, connection_->capabilities());
+            if (unfit) co_return *unfit;
+            last = co_await ask(recipient);
+            if (last == Try::done) co_return answer_;
+        }
+        connection_.reset();
+        if (accepted_ > 0) refusal_ = reply::kDownstreamDown;  // those accepted so far are gone with it
+        if (accepted_ > 0 || is_new_) break;
+    }
+    co_return answer_;
+}
+
+awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
+    if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
+    // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again
+    // what the downstream may still have taken (RFC 1047).
+    const Deadline deadline = relay_.deadline();
+    const bool is_binary = sender_.parameters.body == protocol::BodyKind::binary;
+    const std::size_t octets = size_of(message);
+    if (is_binary) {
+        connection_->dialogue.last_chunk(octets);
+    } else {
+        connection_->dialogue.data();
+    }
+    const ClientAction begun = co_await finish_request(*connection_, deadline);
+    const auto* go = std::get_if<ClientDone>(&begun);
+    if (go && !go->reply.is_intermediate()) co_return passed_on("DATA", go->reply);
+    if (go) {
+        const auto framing = is_binary ? ContentWriter::Framing::chunk : ContentWriter::Framing::dots;
+        ContentWriter writer(*connection_, message, framing, octets);
+        const ContentWriter::Sent sent = co_await writer.write(deadline);
+        if (sent == ContentWriter::Sent::flawed) co_return give_up_flawed();
+        if (sent != ContentWriter::Sent::whole) connection_->dialogue.connection_lost();
+    }
+    const ClientAction ended = co_await finish_request(*connection_, deadline);
+    co_return outcome(ended);
+}
+
+// Without its end nothing of it was delivered.
+Reply SmtpDelivery::give_up_flawed() {
+    connection_.reset();
+    LogLine line("bug");
+    log_error(line.add("what", "bare CR, LF or NUL on its way to the downstream").add("server", server_));
+    return reply::kBareLineEnding;
+}
+
+Reply SmtpDelivery::outcome(const ClientAction& ended) {
+    if (const auto* done = std::get_if<ClientDone>(&ended)) {
+        relay_.keep(std::move(connection_));
+        return passed_on("final dot", done->reply);
+    }
+    const auto& failed = std::get<ClientFailed>(ended);
+    log_trouble(failed.outcome_is_unknown ? "final dot" : "DATA", failed.why);
+    connection_.reset();
+    // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC
+    // 1047).
+    return failed.outcome_is_unknown ? reply::kDownstreamTimeout : reply::kDownstreamDown;
+}
+
+}  // namespace gatepost::gateway
