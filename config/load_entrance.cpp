@@ -7,16 +7,6 @@ namespace {
 
 constexpr std::size_t kMaxListed = 10'000;  // looked through one by one
 
-bool is_missing(const YAML::Node& node) {
-    return !node || (node.IsSequence() && node.size() == 0);
-}
-
-void read_path(Mapping& map, std::string_view key, std::string& target, const std::filesystem::path& folder) {
-    std::string text;
-    map.text(key, text);
-    if (!text.empty()) target = (folder / text).lexically_normal().string();
-}
-
 void read_networks(Mapping& map, std::string_view key, std::vector<protocol::IpNetwork>& networks) {
     map.each(key, [&](const YAML::Node& node) {
         const auto text = scalar(node, "a network", map.findings());
@@ -84,8 +74,8 @@ void read_tls(Mapping& top, std::vector<TlsIdentity>& identities, const std::fil
         Mapping map(node, "tls", top.findings());
         if (!map.is_mapping()) return;
         TlsIdentity identity;
-        read_path(map, "certificate", identity.certificate, folder);
-        read_path(map, "key", identity.key, folder);
+        map.path("certificate", identity.certificate, folder);
+        map.path("key", identity.key, folder);
         identity.place = place_of(node);
         if (identity.certificate.empty() || identity.key.empty()) {
             note(top.findings(), node, "tls needs both a certificate and a key: paths of PEM files");

@@ -53,6 +53,10 @@ std::string shown(const std::string& text) {
     return "'" + protocol::escaped(text, 100) + "'";
 }
 
+bool is_missing(const YAML::Node& node) {
+    return !node || (node.IsSequence() && node.size() == 0);
+}
+
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
     std::string_view best;
     std::size_t distance = 3;
@@ -110,6 +114,12 @@ void Mapping::text(std::string_view key, std::string& target) {
     } else if (text) {
         target = *text;
     }
+}
+
+void Mapping::path(std::string_view key, std::string& target, const std::filesystem::path& folder) {
+    std::string written;
+    text(key, written);
+    if (!written.empty()) target = (folder / written).lexically_normal().string();
 }
 
 void Mapping::domain(std::string_view key, std::optional<protocol::Domain>& target) {

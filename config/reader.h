@@ -4,6 +4,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <string>
@@ -24,6 +25,8 @@ void note(Findings& findings, const YAML::Node& node, std::string text,
 std::optional<std::string> scalar(const YAML::Node& node, std::string_view key, Findings& findings);
 // Quoted for a message.
 std::string shown(const std::string& text);
+// Absent, or an empty sequence.
+bool is_missing(const YAML::Node& node);
 // The word among `known` that is at most two edits away; empty if there is none.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
 
@@ -45,6 +48,8 @@ class Mapping {
     const YAML::Node& node() const { return node_; }
 
     void text(std::string_view key, std::string& target);
+    // One that does not begin with / starts at `folder`.
+    void path(std::string_view key, std::string& target, const std::filesystem::path& folder);
     void domain(std::string_view key, std::optional<protocol::Domain>& target);
     void flag(std::string_view key, bool& target);
     void size(std::string_view key, std::size_t& target, std::size_t least, std::size_t most);

@@ -68,6 +68,10 @@ struct DownstreamServer {
     std::uint16_t port = 25;
     std::string path;  // maildir and lmtp+unix
     std::string url;   // as written, for messages
+    // Those of the lowest priority number that are there get the mail, each as often as its weight says; the
+    // others when none of them is there. Not given: the place in the list, so the first that is there.
+    std::size_t priority = 0;
+    std::size_t weight = 1;
     Place place;
     friend bool operator==(const DownstreamServer&, const DownstreamServer&) = default;
 };
@@ -79,14 +83,56 @@ struct RetryTimes {
     friend bool operator==(const RetryTimes&, const RetryTimes&) = default;
 };
 
-struct Downstream {
+// Where the mail of some domains goes instead.
+struct Route {
+    std::vector<protocol::Domain> domains;
     std::vector<DownstreamServer> servers;
+    Place place;
+    friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct Downstream {
+    std::vector<DownstreamServer> servers;  // for all domains that no route names
+    std::vector<Route> routes;
+    std::string client_certificate, client_key;  // PEM, shown to servers that ask for one; empty: none
     DownstreamTls tls = DownstreamTls::opportunistic;
     AnnounceClient announce_client = AnnounceClient::automatic;
     seconds probe{300};  // what a server last said it can do is asked for anew when it is older
     SpoolMode spool = SpoolMode::never;
     RetryTimes retry;
     friend bool operator==(const Downstream&, const Downstream&) = default;
+};
+
+// What is spooled (downstream.spool) and how much of it there may be.
+struct Queue {
+    std::size_t messages = 100'000;                   // above that 452
+    std::size_t size = std::size_t(10) << 30;         // octets, likewise
+    std::size_t free_space = std::size_t(256) << 20;  // octets that are to stay free on that disk
+    std::size_t deliveries = 20;                      // at once to one destination
+    seconds dead_letters{30 * 86400};                 // how long they are kept; 0: for ever
+    friend bool operator==(const Queue&, const Queue&) = default;
+};
+
+// Who is there, beyond the downstream's own answer to RCPT: so that unknown users can be refused while it is
+// away.
+struct Recipients {
+    std::string file;    // one address or @domain a line; empty: none
+    std::string folder;  // exists for each recipient, %n its local-part and %d its domain; empty: none
+    std::size_t remembered = 100'000;  // answers of the downstream, a worker
+    seconds positive{7 * 86400};       // how long it is believed when the downstream is away
+    seconds refresh{3600};             // how old an answer may be that spares asking (spool: always)
+    seconds negative{120};
+    friend bool operator==(const Recipients&, const Recipients&) = default;
+};
+
+// Delivery status notifications (RFC 3461, 3464) for what was spooled and cannot be delivered.
+struct Notifications {
+    bool is_on = true;                       // false: dead letters only
+    std::optional<protocol::Domain> domain;  // of From and d=; empty: hostname
+    std::string selector, key;               // DKIM, PEM file; empty: not signed, and none are sent
+    std::vector<DownstreamServer> relay;     // where they go; empty: the servers of `downstream`
+    seconds delay_after{4 * 3600};           // those who asked for NOTIFY=DELAY hear of it
+    friend bool operator==(const Notifications&, const Notifications&) = default;
 };
 
 struct Dns {
@@ -244,6 +290,9 @@ struct Settings {
     RequireTls require_tls;
     std::vector<protocol::Domain> domains;
     Downstream downstream;
+    Recipients recipients;
+    Queue queue;
+    Notifications notifications;
     Dns dns;
     DmarcPolicy policy;
     Limits limits;
@@ -253,6 +302,9 @@ struct Settings {
     unsigned workers = 0;  // 0: one a core
 
     bool accepts_domain(const protocol::Domain& domain) const;
+    // 0: downstream.servers; n: downstream.routes[n - 1]. Without a domain (<Postmaster>): 0.
+    std::size_t route_of(const std::optional<protocol::Domain>& domain) const;
+    const std::vector<DownstreamServer>& servers_of(std::size_t route) const;
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 

@@ -52,17 +52,17 @@ awaitable<bool> ContentWriter::flush() {
 // header.
 awaitable<ContentWriter::Sent> ContentWriter::write(Deadline deadline) {
     connection_.transport.set_deadline(deadline);
-    for (std::string_view portion = reader_.next(); !portion.empty(); portion = reader_.next()) {
+    for (std::string_view portion = reader_->next(); !portion.empty(); portion = reader_->next()) {
         while (!portion.empty()) {
             const bool is_good = gather(portion);
             if (!is_good) co_return Sent::flawed;
-            if (!is_full() && (reader_.lasts() || !portion.empty())) continue;
+            if (!is_full() && (reader_->lasts() || !portion.empty())) continue;
             const bool written = co_await flush();
             if (!written) co_return Sent::lost;
         }
     }
     // Without its end the downstream drops what it got so far.
-    if (reader_.failed()) co_return Sent::unreadable;
+    if (reader_->failed()) co_return Sent::unreadable;
     const bool ends_well = gather_end();
     if (!ends_well) co_return Sent::flawed;
     const bool ended = co_await flush();

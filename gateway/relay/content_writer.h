@@ -20,9 +20,9 @@ class ContentWriter {
         flawed       // bare CR, LF or NUL where none may be: a mistake of ours
     };
 
-    // `octets`: size_of(message).
-    ContentWriter(DownstreamConnection& connection, Outgoing& message, Framing framing, std::size_t octets)
-        : connection_(connection), reader_(message), framing_(framing), left_(octets) {}
+    // `octets`: as announced, message.size().
+    ContentWriter(DownstreamConnection& connection, Content& message, Framing framing, std::size_t octets)
+        : connection_(connection), reader_(message.reader()), framing_(framing), left_(octets) {}
 
     // Tells the dialogue of the end before the octets that make it leave. Unless it is `whole`, the content
     // has no end, and the connection must be given up.
@@ -36,7 +36,7 @@ class ContentWriter {
     awaitable<bool> flush();
 
     DownstreamConnection& connection_;
-    OutgoingReader reader_;
+    std::unique_ptr<ContentReader> reader_;
     Framing framing_;
     std::size_t left_;  // octets of the chunk
     protocol::DotStuffer stuffer_;

@@ -61,22 +61,21 @@ bool sync_folder(const std::string& folder) {
     return directory.is_open() && directory.sync();
 }
 
-bool write_message(const std::string& file, const std::string& fields, Outgoing& message) {
+bool write_message(const std::string& file, const std::string& fields, Content& message) {
     File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!out.is_open() || !out.write(fields)) return false;
-    OutgoingReader reader(message);
-    for (auto portion = reader.next(); !portion.empty(); portion = reader.next()) {
+    const std::unique_ptr<ContentReader> reader = message.reader();
+    for (auto portion = reader->next(); !portion.empty(); portion = reader->next()) {
         if (!out.write(portion)) return false;
     }
-    if (reader.failed()) {
+    if (reader->failed()) {
         errno = EIO;
         return false;
     }
     return out.sync() && out.close();
 }
 
-Reply store(const std::string& folder, const std::string& name, const std::string& fields,
-            Outgoing& message) {
+Reply store(const std::string& folder, const std::string& name, const std::string& fields, Content& message) {
     const std::string temporary = folder + "/tmp/" + name;
     const bool stored = write_message(temporary, fields, message) &&
                         ::rename(temporary.c_str(), (folder + "/new/" + name).c_str()) == 0 &&
@@ -103,12 +102,12 @@ std::string prepare_maildir(const std::string& folder) {
     return "";
 }
 
-awaitable<Reply> MaildirDelivery::add_recipient(const protocol::Recipient& recipient) {
+awaitable<Outcome> MaildirDelivery::add_recipient(const protocol::Recipient& recipient) {
     recipients_.push_back(recipient.path.text());
-    co_return reply::kRecipientOk;
+    co_return outcome_of(reply::kRecipientOk);
 }
 
-awaitable<Reply> MaildirDelivery::deliver(Outgoing& message) {
+awaitable<std::vector<Outcome>> MaildirDelivery::deliver(Content& message) {
     const std::string fields = delivery_fields(sender_, recipients_);
     const std::string name = unique_name(hostname_);
     asio::steady_timer done(context_, Deadline::max());
@@ -123,7 +122,8 @@ awaitable<Reply> MaildirDelivery::deliver(Outgoing& message) {
         asio::post(context_, [&] { done.cancel(); });
     });
     co_await done.async_wait(no_throw);
-    co_return answer;
+    const Outcome outcome = outcome_of(answer);
+    co_return std::vector<Outcome>(recipients_.size(), outcome);
 }
 
 }  // namespace gatepost::gateway

@@ -18,8 +18,8 @@ class MaildirDelivery final : public Delivery {
           hostname_(std::move(hostname)),
           sender_(std::move(sender)) {}
 
-    awaitable<protocol::Reply> add_recipient(const protocol::Recipient& recipient) override;
-    awaitable<protocol::Reply> deliver(Outgoing& message) override;
+    awaitable<Outcome> add_recipient(const protocol::Recipient& recipient) override;
+    awaitable<std::vector<Outcome>> deliver(Content& message) override;
     std::string where() const override { return folder_; }
 
   private:

@@ -34,6 +34,16 @@ protocol::ReverseName reverse_name(const auth::IprevOutcome& iprev) {
     return name;
 }
 
+const Outcome& unreachable() {
+    static const Outcome outcome{Fate::unreachable, reply::kDownstreamDown};
+    return outcome;
+}
+
+std::optional<Outcome> outcome_of(std::optional<Reply> refusal) {
+    if (!refusal) return {};
+    return gateway::outcome_of(std::move(*refusal));
+}
+
 std::string joined(const std::vector<std::string>& commands) {
     std::string text;
     for (const auto& command : commands) text += command + '\n';
@@ -112,7 +122,7 @@ SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bo
     if (was_announced_) return Try::broken;
     log_misconfiguration(at, done->reply,
                          "let it take XCLIENT from this gateway, or set downstream.announce_client: none");
-    refusal_ = reply::kDownstreamMisconfigured;
+    refusal_ = gateway::outcome_of(reply::kDownstreamMisconfigured);
     return Try::broken;
 }
 
@@ -126,7 +136,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction(Wanted wanted) {
     const Try introduced = co_await introduce_client();
     if (introduced == Try::broken) co_return Try::broken;
     const protocol::Capabilities can = connection_->capabilities();
-    refusal_ = mismatch(sender_.parameters, can, connection_->dialogue.is_tls());
+    refusal_ = outcome_of(mismatch(sender_.parameters, can, connection_->dialogue.is_tls()));
     if (refusal_) co_return Try::done;
     connection_->dialogue.begin(sender_.reverse_path.text(), mail_parameters(sender_.parameters, can));
     connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
@@ -143,20 +153,18 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
     const bool is_broken = !done || done->reply.code == 421;
     if (is_broken) {
         log_trouble("RCPT", done ? done->reply.text() : std::get<ClientFailed>(action).why);
-        answer_ = done ? as_ours(done->reply) : Reply(reply::kDownstreamDown);
+        answer_ = unreachable();
+        if (done) answer_.reply = as_ours(done->reply);
         co_return Try::broken;
     }
-    answer_ = passed_on("RCPT", done->reply);
-    if (answer_.is_positive()) ++accepted_;
+    answer_ = gateway::outcome_of(passed_on("RCPT", done->reply));
+    if (answer_.fate == Fate::accepted) ++accepted_;
     co_return Try::done;
 }
 
-awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
+awaitable<Outcome> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
     if (refusal_) co_return *refusal_;
-    // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35).
-    const bool is_second_of_lmtp = accepted_ > 0 && connection_ && connection_->dialogue.is_lmtp();
-    if (is_second_of_lmtp) co_return reply::kOneRecipientAtATime;
-    answer_ = reply::kDownstreamDown;
+    answer_ = unreachable();
     is_new_ = false;
     deadline_ = relay_.deadline();  // of all tries together: the client gives up after five minutes
     // A kept connection may have been closed by the server a moment ago: then once more on a new one.
@@ -167,25 +175,29 @@ awaitable<Reply> SmtpDelivery::add_recipient(const protocol::Recipient& recipien
         if (refusal_ && last == Try::broken) connection_.reset();
         if (refusal_) co_return *refusal_;
         if (last == Try::done) {
-            const std::optional<Reply> unfit = mismatch(recipient, connection_->capabilities());
+            const std::optional<Outcome> unfit = outcome_of(mismatch(recipient, connection_->capabilities()));
             if (unfit) co_return *unfit;
             last = co_await ask(recipient);
             if (last == Try::done) co_return answer_;
         }
         connection_.reset();
-        if (accepted_ > 0) refusal_ = reply::kDownstreamDown;  // those accepted so far are gone with it
+        if (accepted_ > 0) refusal_ = unreachable();  // those accepted so far are gone with it
         if (accepted_ > 0 || is_new_) break;
     }
     co_return answer_;
 }
 
-awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
-    if (!connection_ || accepted_ == 0) co_return reply::kDownstreamDown;
+std::vector<Outcome> SmtpDelivery::for_all(const Outcome& outcome) const {
+    return std::vector<Outcome>(accepted_, outcome);
+}
+
+awaitable<std::vector<Outcome>> SmtpDelivery::deliver(Content& message) {
+    if (!connection_ || accepted_ == 0) co_return for_all(unreachable());
     // One for all of it: the client waits ten minutes for the reply to its final dot, then it sends again
     // what the downstream may still have taken (RFC 1047).
     const Deadline deadline = relay_.deadline();
     const bool is_binary = sender_.parameters.body == protocol::BodyKind::binary;
-    const std::size_t octets = size_of(message);
+    const std::size_t octets = message.size();
     if (is_binary) {
         connection_->dialogue.last_chunk(octets);
     } else {
@@ -193,37 +205,50 @@ awaitable<Reply> SmtpDelivery::deliver(Outgoing& message) {
     }
     const ClientAction begun = co_await finish_request(*connection_, deadline);
     const auto* go = std::get_if<ClientDone>(&begun);
-    if (go && !go->reply.is_intermediate()) co_return passed_on("DATA", go->reply);
+    const bool is_refused = go && !go->reply.is_intermediate();
+    if (is_refused) {
+        Outcome refused = gateway::outcome_of(passed_on("DATA", go->reply));
+        if (go->reply.code == 421) refused.fate = Fate::unreachable;
+        co_return for_all(refused);
+    }
     if (go) {
         const auto framing = is_binary ? ContentWriter::Framing::chunk : ContentWriter::Framing::dots;
         ContentWriter writer(*connection_, message, framing, octets);
         const ContentWriter::Sent sent = co_await writer.write(deadline);
-        if (sent == ContentWriter::Sent::flawed) co_return give_up_flawed();
+        if (sent == ContentWriter::Sent::flawed) co_return for_all(give_up_flawed());
         if (sent != ContentWriter::Sent::whole) connection_->dialogue.connection_lost();
     }
     const ClientAction ended = co_await finish_request(*connection_, deadline);
-    co_return outcome(ended);
+    co_return outcomes(ended);
 }
 
 // Without its end nothing of it was delivered.
-Reply SmtpDelivery::give_up_flawed() {
+Outcome SmtpDelivery::give_up_flawed() {
     connection_.reset();
     LogLine line("bug");
     log_error(line.add("what", "bare CR, LF or NUL on its way to the downstream").add("server", server_));
-    return reply::kBareLineEnding;
+    return {Fate::refused, reply::kBareLineEnding};
 }
 
-Reply SmtpDelivery::outcome(const ClientAction& ended) {
-    if (const auto* done = std::get_if<ClientDone>(&ended)) {
+// A 421 in place of the reply to the final dot says that the message was not taken.
+std::vector<Outcome> SmtpDelivery::outcomes(const ClientAction& ended) {
+    if (std::get_if<ClientDone>(&ended)) {
+        std::vector<Outcome> each;
+        for (const auto& theirs : connection_->dialogue.outcomes()) {
+            each.push_back(gateway::outcome_of(passed_on("final dot", theirs)));
+            if (theirs.code == 421) each.back().fate = Fate::unreachable;
+        }
+        if (each.size() != accepted_ && !each.empty()) each = for_all(each.front());  // SMTP: one for all
         relay_.keep(std::move(connection_));
-        return passed_on("final dot", done->reply);
+        return each;
     }
     const auto& failed = std::get<ClientFailed>(ended);
     log_trouble(failed.outcome_is_unknown ? "final dot" : "DATA", failed.why);
     connection_.reset();
     // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC
     // 1047).
-    return failed.outcome_is_unknown ? reply::kDownstreamTimeout : reply::kDownstreamDown;
+    if (failed.outcome_is_unknown) return for_all({Fate::unknown, reply::kDownstreamTimeout});
+    return for_all(unreachable());
 }
 
 }  // namespace gatepost::gateway

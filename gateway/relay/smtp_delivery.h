@@ -13,8 +13,9 @@ class SmtpDelivery final : public Delivery {
     SmtpDelivery(Relay& relay, Sender sender) : relay_(relay), sender_(std::move(sender)) {}
     ~SmtpDelivery() override;
 
-    awaitable<protocol::Reply> add_recipient(const protocol::Recipient& recipient) override;
-    awaitable<protocol::Reply> deliver(Outgoing& message) override;
+    awaitable<Outcome> add_recipient(const protocol::Recipient& recipient) override;
+    awaitable<std::vector<Outcome>> deliver(Content& message) override;
+    bool answers_each() const override { return connection_ && connection_->dialogue.is_lmtp(); }
     std::string where() const override { return server_; }
 
   private:
@@ -24,8 +25,9 @@ class SmtpDelivery final : public Delivery {
     awaitable<Try> introduce_client();
     Try take_introduction(const protocol::ClientAction& action, bool is_xclient);
     awaitable<Try> ask(const protocol::Recipient& recipient);
-    protocol::Reply give_up_flawed();
-    protocol::Reply outcome(const protocol::ClientAction& ended);
+    Outcome give_up_flawed();
+    std::vector<Outcome> outcomes(const protocol::ClientAction& ended);
+    std::vector<Outcome> for_all(const Outcome& outcome) const;
     protocol::Reply passed_on(std::string_view at, const protocol::Reply& theirs) const;
     void log_trouble(std::string_view at, const std::string& why) const;
     void log_misconfiguration(std::string_view at, const protocol::Reply& theirs,
@@ -36,11 +38,11 @@ class SmtpDelivery final : public Delivery {
     std::unique_ptr<DownstreamConnection> connection_;
     std::string server_;  // the last one, for the log
     std::size_t accepted_ = 0;
-    bool is_new_ = false;                     // the connection was made for this transaction
-    bool was_announced_ = false;              // as another client's, before
-    protocol::Reply answer_;                  // to the last recipient
-    Deadline deadline_ = Deadline::max();     // for the recipient that is being asked
-    std::optional<protocol::Reply> refusal_;  // of every further recipient
+    bool is_new_ = false;                  // the connection was made for this transaction
+    bool was_announced_ = false;           // as another client's, before
+    Outcome answer_;                       // to the last recipient
+    Deadline deadline_ = Deadline::max();  // for the recipient that is being asked
+    std::optional<Outcome> refusal_;       // of every further recipient
 };
 
 }  // namespace gatepost::gateway

@@ -243,7 +243,7 @@ awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
         dialogue_.answer(*refusal);
         co_return;
     }
-    const Reply answer = co_await transaction_->delivery().add_recipient(question.recipient);
+    const Reply answer = co_await transaction_->intake().add_recipient(question.recipient);
     if (answer.is_positive()) {
         transaction_->recipients().push_back(question.recipient.path);
     } else {
@@ -330,11 +330,11 @@ awaitable<Reply> Session::verdict() {
 }
 
 awaitable<Reply> Session::hand_over(const policy::Judgement& judgement) {
-    Outgoing message{judgement.authentication_results + judgement.quarantine_field +
+    Outgoing message(judgement.authentication_results + judgement.quarantine_field +
                          received_field(judgement.verification),
                      transaction_->header(), judgement.removed, transaction_->has_body(),
-                     transaction_->body()};
-    co_return co_await transaction_->delivery().deliver(message);
+                     transaction_->body());
+    co_return co_await transaction_->intake().take(message);
 }
 
 std::string Session::received_field(const auth::Verification& verification) const {

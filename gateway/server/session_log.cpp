@@ -61,7 +61,8 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
         .add("reply", reply.text())
         .add("ms", static_cast<std::uint64_t>(took.count()));
     if (const auto times = dialogue_.unauthorized_pipelining()) line.add("unauthorized_pipelining", times);
-    if (!downstream.empty()) line.add("downstream", transaction_->delivery_name()).add("answer", downstream);
+    if (!downstream.empty())
+        line.add("downstream", transaction_->downstream_name()).add("answer", downstream);
     log_info(line);
 }
 

@@ -44,17 +44,13 @@ Transaction::Transaction(Environment& environment, auth::SpfClient client, Sende
       client_(std::move(client)),
       sender_(std::move(sender)),
       id_(std::move(id)),
+      intake_(environment.relay, sender_),
       body_(environment.settings.state, environment.settings.limits.memory_per_message) {}
 
 std::vector<std::string> Transaction::recipient_texts() const {
     std::vector<std::string> texts;
     for (const auto& path : recipients_) texts.push_back(path.text());
     return texts;
-}
-
-Delivery& Transaction::delivery() {
-    if (!delivery_) delivery_ = environment_.relay.begin(sender_);
-    return *delivery_;
 }
 
 void Transaction::content(std::string_view bytes) {

@@ -10,8 +10,8 @@
 
 #include "auth/message_verifier.h"
 #include "gateway/environment.h"
-#include "gateway/relay/delivery.h"
 #include "gateway/server/message_buffer.h"
+#include "gateway/spool/intake.h"
 #include "protocol/header.h"
 
 namespace gatepost::gateway {
@@ -33,8 +33,8 @@ class Transaction {
     std::vector<protocol::Path>& recipients() { return recipients_; }
     const std::vector<protocol::Path>& recipients() const { return recipients_; }
     std::vector<std::string> recipient_texts() const;
-    Delivery& delivery();
-    std::string delivery_name() const { return delivery_ ? delivery_->where() : ""; }
+    Intake& intake() { return intake_; }
+    std::string downstream_name() const { return intake_.where(); }
     const protocol::Header& header() const { return *header_; }
     auth::MessageVerifier& verifier() { return *verifier_; }
     MessageBuffer& body() { return body_; }
@@ -52,7 +52,7 @@ class Transaction {
     Sender sender_;
     std::string id_;
     std::vector<protocol::Path> recipients_;
-    std::unique_ptr<Delivery> delivery_;
+    Intake intake_;
     std::string header_text_;
     std::optional<protocol::Header> header_;
     std::optional<auth::MessageVerifier> verifier_;

@@ -23,7 +23,7 @@ Written written(const std::string& body, Framing framing, std::ptrdiff_t too_man
     EXPECT_TRUE(buffer.append(body));
     Outgoing message{"Received: x\r\n", *header, {}, true, buffer};
     auto& connection = *peer.connection;
-    const std::size_t octets = size_of(message) + static_cast<std::size_t>(too_many);
+    const std::size_t octets = message.size() + static_cast<std::size_t>(too_many);
     if (framing == Framing::dots) {
         connection.dialogue.data();
         peer.say("354 Go on\r\n");

@@ -137,7 +137,7 @@ TEST(Outgoing, KnowsItsSize) {
             ASSERT_TRUE(buffer.append(std::string(has_body ? 1000 : 0, 'x')));
             Outgoing message{"Received: x\r\n", *header, removed, has_body, buffer};
             OutgoingReader reader(message);
-            EXPECT_EQ(size_of(message), read_all(reader).size());
+            EXPECT_EQ(message.size(), read_all(reader).size());
         }
     }
 }

@@ -1,0 +1,33 @@
+// Brings a batch of new messages into the queue so that none can be lost afterwards: all written, each
+// synced, each renamed into place, and the folder synced once for all (attacks.md R1). Without I/O: it says
+// each step and hears how it ended.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/spool/disk_step.h"
+
+namespace gatepost::gateway {
+
+class Commit {
+  public:
+    // `ids`: of the messages, which are items 0, 1, … of the steps.
+    explicit Commit(std::vector<std::string> ids);
+
+    // The next step, or nothing when the batch is done.
+    std::optional<DiskStep> next();
+    // How the step given last ended: 0 or an errno. What fails costs its message alone, and what was made of
+    // it is removed again; a folder that cannot be synced costs the batch.
+    void ended(int error);
+    // For each message: 0 once it is safe, or why it is not in the queue. Meaningful when next() gave
+    // nothing.
+    const std::vector<int>& errors() const { return errors_; }
+
+  private:
+    std::vector<std::string> ids_;
+    std::vector<int> errors_;
+};
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,56 @@
+// The spool folder: tmp/ (being written), queue/, hold/, dead/ (dead letters), corrupt/ (torn and foreign
+// files, set aside), one file a message, and `lock`. Its functions may be called from any thread; writing is
+// done by a thread of its own, many messages in one batch, while the caller's coroutine waits.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gateway/relay/delivery.h"
+#include "gateway/spool/queue.h"
+#include "gateway/spool/spool_file.h"
+#include "protocol/result.h"
+
+namespace gatepost::gateway {
+
+// A message as it lies in the spool.
+struct Spooled {
+    SpooledMessage message;
+    JournalState journal;
+    bool is_held = false;
+};
+
+class Spool {
+  public:
+    // Makes the folders and takes the lock; the problem says what to do about it (another gatepost has it,
+    // not writable).
+    static protocol::Result<std::unique_ptr<Spool>> open(const std::string& folder,
+                                                         const config::Queue& limits);
+    virtual ~Spool() = default;
+
+    // At the start, before anything else: sweeps tmp/, sets aside what is torn or foreign, and gives all
+    // that lies in queue/ and hold/, one by one.
+    virtual void recover(const std::function<void(const Spooled&)>& found) = 0;
+    // Called with each message that was committed, from the spool's thread.
+    virtual void tell_of_new(std::function<void(const SpooledMessage&)> told) = 0;
+    virtual void use(const config::Queue& limits) = 0;
+
+    // Nothing, or the reply of a message of so many octets for which there is no room (452 4.3.1).
+    virtual std::optional<protocol::Reply> refusal(std::size_t octets) const = 0;
+    // 0 once it is durable in queue/, or an errno; then nothing is left of it. message.content_octets is
+    // set here.
+    virtual awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) = 0;
+
+    // For the queue; 0 or an errno. Names are checked: an id is letters and digits.
+    virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
+    // Null if it cannot be read. Checks the digest as it goes: failed() if the content was damaged.
+    virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
+    virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;
+    virtual awaitable<int> remove(asio::io_context& context, std::string id) = 0;
+    enum class Shelf { queue, hold, dead, corrupt };
+    virtual awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) = 0;
+};
+
+}  // namespace gatepost::gateway
