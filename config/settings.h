@@ -68,11 +68,11 @@ struct DownstreamServer {
     std::uint16_t port = 25;
     std::string path;  // maildir and lmtp+unix
     std::string url;   // as written, for messages
+    Place place;
     // Those of the lowest priority number that are there get the mail, each as often as its weight says; the
     // others when none of them is there. Not given: the place in the list, so the first that is there.
     std::size_t priority = 0;
     std::size_t weight = 1;
-    Place place;
     friend bool operator==(const DownstreamServer&, const DownstreamServer&) = default;
 };
 
