@@ -21,13 +21,14 @@ struct DownstreamConnection {
 
     Transport transport;
     protocol::ClientDialogue dialogue;
-    TlsContext tls;      // for the handshake
-    std::string server;  // for the log, and the name in its certificate
+    TlsContext tls;           // for the handshake
+    ExpectedServer expected;  // likewise
+    std::string server;       // for the log
     std::size_t server_index = 0;
     Clock::time_point idle_since{};
     bool needs_reset = false;         // a transaction was left open
     bool tls_failed = false;          // the handshake, after STARTTLS had been agreed on
-    bool is_authenticated = false;    // TLS with a certificate of that name
+    bool is_authenticated = false;    // TLS with a certificate of its name, or of its TLSA records
     protocol::Capabilities greeting;  // of the first EHLO: what is said after XCLIENT may hide XCLIENT
     std::string announced;            // by XCLIENT: whose mail it is taken for
 };

@@ -16,9 +16,13 @@ namespace gatepost::gateway {
 
 class Relay {
   public:
-    // `disk`: threads for file work, which must end before what waits for it.
+    // `disk`: threads for file work, which must end before what waits for it. `tls`: of our side; null for
+    // one without a certificate.
     Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-          const config::Settings& settings);
+          const config::Settings& settings, TlsContext tls = nullptr);
+
+    // Our certificate has been renewed: for connections from now on.
+    void use(TlsContext tls) { connector_.use(std::move(tls)); }
 
     // Never null. The delivery must not outlive the relay.
     std::unique_ptr<Delivery> begin(const Sender& sender);
