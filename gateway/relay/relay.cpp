@@ -31,12 +31,12 @@ std::optional<protocol::Capabilities> of_a_maildir() {
 }  // namespace
 
 Relay::Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-             const config::Settings& settings)
+             const config::Settings& settings, TlsContext tls)
     : context_(context),
       disk_(disk),
       resolver_(resolver),
       settings_(settings),
-      connector_(context, resolver, settings),
+      connector_(context, resolver, settings, std::move(tls)),
       kept_(context),
       clients_routes_(1 + settings.downstream.routes.size()),
       answers_(context) {
