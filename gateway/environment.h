@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "auth/crypto.h"
 #include "auth/dkim_key.h"
 #include "auth/spf_cache.h"
 #include "config/settings.h"
@@ -18,6 +19,8 @@ struct Snapshot {
     config::Settings settings;
     std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
     std::vector<config::Endpoint> dns_servers;
+    // Signs notifications, in the thread of the queue alone; null: none are sent.
+    std::shared_ptr<const auth::PrivateKey> notification_key;
 };
 
 struct Environment {

@@ -214,7 +214,8 @@ DsnMessage written(const Dsn& dsn) {
     }
     message.body += "\r\n--" + boundary + "--\r\n";
     message.parameters.smtputf8 = eight == Eight::allowed;
-    if (has_8bit) message.parameters.body = BodyKind::eight_bit;
+    // The header may be UTF-8 where no part is.
+    if (eight == Eight::allowed) message.parameters.body = BodyKind::eight_bit;
     message.parameters.require_tls = dsn.parameters.require_tls;
     return message;
 }

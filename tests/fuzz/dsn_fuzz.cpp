@@ -78,7 +78,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(message.parameters.body == BodyKind::seven_bit || message.parameters.smtputf8);
     const auto header = Header::parse(message.header);
     require(header && header->find("from").size() == 1 && header->find("to").size() == 1);
-    require(header->size() == (message.parameters.body == BodyKind::eight_bit ? 9u : 8u));
+    const bool has_8bit = traits_of(message.body).has_8bit;
+    require(header->size() == (has_8bit ? 9u : 8u));
+    require(header->find("content-transfer-encoding").size() == (has_8bit ? 1u : 0u));
     const auto parts = parts_of(message);
     require(parts.size() == 3);
 
