@@ -1,5 +1,7 @@
 #include "gateway/relay/kept_connections.h"
 
+#include "gateway/completion.h"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -35,7 +37,7 @@ void KeptConnections::keep(std::unique_ptr<DownstreamConnection> connection) {
 }
 
 void KeptConnections::let_go(std::unique_ptr<DownstreamConnection> connection) {
-    if (is_of_use(*connection)) asio::co_spawn(context_, say_goodbye(std::move(connection)), asio::detached);
+    if (is_of_use(*connection)) asio::co_spawn(context_, say_goodbye(std::move(connection)), log_exception);
 }
 
 void KeptConnections::retire() {

@@ -1,5 +1,7 @@
 #include "gateway/relay/probe.h"
 
+#include "gateway/completion.h"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -37,7 +39,7 @@ void probe_downstream(const std::shared_ptr<Environment>& environment) {
     relay.begin_probing();
     for (const std::size_t server : due) {
         servers.begin_asking(server);
-        asio::co_spawn(environment->context, probe(environment, server), asio::detached);
+        asio::co_spawn(environment->context, probe(environment, server), log_exception);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/completion.h"
 #include "gateway/dns/resolver.h"
 #include "tests/gateway/relay/downstream_peer.h"
 
@@ -32,7 +33,7 @@ class RelayTest : public testing::Test {
         peer.connection->needs_reset = true;
         relay.keep(std::move(peer.connection));
     }
-    void begin_taking() { asio::co_spawn(context, take_one(relay, taken), asio::detached); }
+    void begin_taking() { asio::co_spawn(context, take_one(relay, taken), log_exception); }
     void run(std::chrono::milliseconds time) {
         const auto end = Clock::now() + time;
         while (!taken.is_done && Clock::now() < end) {
