@@ -37,12 +37,6 @@ void refuse_unsupported(Mapping& map, const Downstream& downstream) {
     if (downstream.tls == DownstreamTls::dane) {
         note(map.findings(), map["tls"], "tls: dane is not supported by this version; use verify");
     }
-    if (downstream.spool != SpoolMode::never) {
-        note(map.findings(), map["spool"],
-             "spool is not supported by this version; use never: while the downstream is away, senders are "
-             "told to "
-             "try again");
-    }
     for (const auto& server : downstream.servers) {
         const bool is_maildir_of_several =
             server.kind == DownstreamKind::maildir && downstream.servers.size() > 1;
