@@ -10,6 +10,7 @@
 #include "config/load_entrance.h"
 #include "config/load_limits.h"
 #include "config/load_policy.h"
+#include "config/load_recipients.h"
 #include "config/load_smtp.h"
 #include "config/reader.h"
 #include "config/survey.h"
@@ -100,6 +101,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_require_tls(top, settings);
     read_domains(top, settings);
     read_downstream(top, settings, folder);
+    read_recipients(top, settings.recipients, folder);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);

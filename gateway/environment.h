@@ -18,6 +18,7 @@ struct Snapshot {
     config::Settings settings;
     std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
     std::vector<config::Endpoint> dns_servers;
+    std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
 };
 
 struct Environment {
@@ -26,7 +27,7 @@ struct Environment {
           snapshot(std::move(taken)),
           settings(snapshot->settings),
           resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings) {}
+          relay(io, disk, resolver, settings, snapshot->recipients) {}
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;

@@ -68,6 +68,14 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
             result.problems.push_back(tls.problem());
         }
     }
+    if (purpose != Purpose::verifying && !settings.recipients.file.empty()) {
+        auto recipients = RecipientFile::open(settings.recipients.file);
+        if (recipients) {
+            snapshot->recipients = *recipients;
+        } else {
+            result.problems.push_back("recipients.file: error: " + recipients.problem());
+        }
+    }
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;
     snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;

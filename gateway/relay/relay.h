@@ -12,6 +12,7 @@
 #include "gateway/relay/downstream_connector.h"
 #include "gateway/relay/downstream_route.h"
 #include "gateway/relay/kept_connections.h"
+#include "gateway/relay/recipients.h"
 
 namespace gatepost::gateway {
 
@@ -22,8 +23,9 @@ inline constexpr std::size_t kNotificationRoute = static_cast<std::size_t>(-1);
 class Relay {
   public:
     // `disk`: threads for file work, which must end before what waits for it.
+    // `recipients`: of recipients.file, or null.
     Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-          const config::Settings& settings);
+          const config::Settings& settings, std::shared_ptr<RecipientFile> recipients = {});
 
     // Never null. `route`: Settings::route_of(), which all its recipients have in common, or
     // kNotificationRoute. The delivery must not outlive the relay.
@@ -38,6 +40,8 @@ class Relay {
     protocol::Capabilities offered() const;
     // Until the servers that are being asked have answered, but not for long.
     awaitable<void> wait_for_capabilities();
+
+    Recipients& recipients() { return recipients_; }
 
     // For probing (probe.h).
     const std::vector<std::unique_ptr<DownstreamRoute>>& routes() const { return routes_; }
@@ -62,6 +66,7 @@ class Relay {
     asio::thread_pool& disk_;
     Resolver& resolver_;
     const config::Settings& settings_;
+    Recipients recipients_;
     DownstreamConnector connector_;
     KeptConnections kept_;
     std::size_t

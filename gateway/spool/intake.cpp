@@ -10,6 +10,7 @@ namespace reply = protocol::reply;
 }  // namespace
 
 awaitable<protocol::Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
+    if (relay_.recipients().listed(recipient.path) == Standing::unknown) co_return reply::kUnknownUser;
     const std::size_t route = relay_.settings().route_of(recipient.path.domain);
     if (accepted_ > 0 && route != route_) co_return reply::kOneDestinationAtATime;
     if (!delivery_ || route != route_) delivery_ = relay_.begin(sender_, route);

@@ -414,18 +414,19 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "domains: [example.org, b@d]\n"
         "color: blue\n"
         "downstream: {servers: [\"smtp://h\"], spool: always}\n");
-    EXPECT_EQ(findings(loaded),
-              "1:8: error: state must be a single value\n"
-              "2:11: error: hostname must be a full name such as mx1.example.org\n"
-              "3:20: error: sessions must be a whole number from 1 to 1000000\n"
-              "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
-              "4:24: error: 'b@d' is not a domain name\n"
-              "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
-              "require_tls, "
-              "domains, downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
-              "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
-              "senders "
-              "are told to try again\n");
+    EXPECT_EQ(
+        findings(loaded),
+        "1:8: error: state must be a single value\n"
+        "2:11: error: hostname must be a full name such as mx1.example.org\n"
+        "3:20: error: sessions must be a whole number from 1 to 1000000\n"
+        "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
+        "4:24: error: 'b@d' is not a domain name\n"
+        "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
+        "require_tls, "
+        "domains, downstream, recipients, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
+        "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
+        "senders "
+        "are told to try again\n");
 }
 
 TEST(Load, WarnsAndGoesOnWhereNothingIsWrongYet) {
