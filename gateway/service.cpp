@@ -44,9 +44,9 @@ unsigned worker_count(const config::Settings& settings) {
 
 // A set of sockets for each worker; every worker listens on every address.
 protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings,
-                                                            unsigned workers) {
+                                                            unsigned workers,
+                                                            const std::vector<int>& inherited) {
     std::vector<std::vector<int>> sockets(workers);
-    const std::vector<int> inherited = inherited_sockets();
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
@@ -105,7 +105,18 @@ class Conductor {
                    settings.domains.size());
     }
 
+    // Whatever goes wrong, memory that runs out too, what runs goes on.
     void reload() {
+        try {
+            take_new_configuration();
+        } catch (const std::exception& exception) {
+            log_error(
+                LogLine("reload").add("file", file_).add("state", "refused").add("why", exception.what()));
+        }
+        tell_ready();
+    }
+
+    void take_new_configuration() {
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -126,13 +137,12 @@ class Conductor {
             use(result.snapshot);
             log_info(line.add("file", file_).add("state", "done"));
         }
-        tell_ready();
     }
 
     void use(std::shared_ptr<const Snapshot> next) {
+        for (const auto& worker : workers_) worker->use(next);
         snapshot_ = std::move(next);
         if (spool_) spool_->use(snapshot_->settings.queue);
-        for (const auto& worker : workers_) worker->use(snapshot_);
         use_certificates();
     }
 
@@ -195,21 +205,23 @@ class Conductor {
     // Nothing else of the configuration: it may be half edited.
     void take_new_certificates() {
         auto next = std::make_shared<Snapshot>(*snapshot_);
-        const std::string problem = load_certificates(next->settings, *next);
+        const std::string problem = load_certificates(next->settings, snapshot_.get(), *next);
         LogLine line("certificate");
         if (!problem.empty()) {
             log_error(line.add("state", "refused").add("why", problem + "; the old ones stay in use"));
             return;
         }
-        use(std::move(next));
+        for (const auto& worker : workers_) worker->use_certificates(next);
+        snapshot_ = std::move(next);
+        use_certificates();
         log_info(line.add("state", "reloaded"));
     }
 
-    // Whatever goes wrong, what runs goes on.
+    // A file that cannot even be read is a problem like others.
     SnapshotResult read_again() const {
         if (file_.empty()) return {snapshot_, {}};
         try {
-            return take_snapshot(file_, Purpose::serving);
+            return take_snapshot(file_, Purpose::serving, snapshot_.get());
         } catch (const std::exception& error) {
             return {nullptr, {file_ + ": error: " + error.what()}};
         }
@@ -266,8 +278,12 @@ class Conductor {
         tick_.expires_after(std::chrono::milliseconds(50));
         tick_.async_wait([this, deadline](ErrorCode error) {
             std::size_t sessions = 0;
-            for (const auto& worker : workers_) sessions += worker->sessions();
-            if (error || sessions == 0 || Clock::now() >= deadline) {
+            bool all_deaf = true;
+            for (const auto& worker : workers_) {
+                sessions += worker->sessions();
+                all_deaf = all_deaf && worker->is_deaf();
+            }
+            if (error || (all_deaf && sessions == 0) || Clock::now() >= deadline) {
                 context_.stop();
             } else {
                 sd_notify(0, "WATCHDOG=1");
@@ -309,7 +325,8 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
         std::fprintf(stderr, "%s\n", spool.problem().c_str());
         return EX_CANTCREAT;
     }
-    auto sockets = sockets_for(settings, worker_count(settings));
+    const std::vector<int> inherited = inherited_sockets();  // they are named once
+    auto sockets = sockets_for(settings, worker_count(settings), inherited);
     if (!sockets) {
         std::fprintf(stderr, "%s\n", sockets.problem().c_str());
         return EX_UNAVAILABLE;
@@ -320,9 +337,11 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
+    const Backlog backlog = inherited.empty() ? Backlog::ours : Backlog::of_the_next_process;
     Workers workers;
     for (auto& set : *sockets)
-        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk, spool->get()));
+        workers.push_back(
+            std::make_unique<Worker>(std::move(set), backlog, snapshot, admission, disk, spool->get()));
     Conductor conductor(context, workers, spool->get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
