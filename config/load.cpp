@@ -85,6 +85,7 @@ void read_dns(Mapping& top, Dns& dns) {
     map.count("tries", tries, 1, 10);
     dns.tries = static_cast<int>(tries);
     map.size("cache", dns.cache_octets, 64 * 1024, std::size_t(4) << 30);
+    map.flag("trust_ad", dns.trust_ad);
     map.finish();
 }
 

@@ -8,6 +8,7 @@
 #include "auth/spf_cache.h"
 #include "config/settings.h"
 #include "gateway/dns/resolver.h"
+#include "gateway/net/certificate_watch.h"
 #include "gateway/net/tls.h"
 #include "gateway/relay/relay.h"
 
@@ -17,6 +18,8 @@ namespace gatepost::gateway {
 struct Snapshot {
     config::Settings settings;
     std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
+    TlsContext client_tls;           // towards the downstream
+    FileStamps stamps;               // of all certificates and keys, from just before they were read
     std::vector<config::Endpoint> dns_servers;
 };
 
@@ -26,7 +29,7 @@ struct Environment {
           snapshot(std::move(taken)),
           settings(snapshot->settings),
           resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings) {}
+          relay(io, disk, resolver, settings, snapshot->client_tls) {}
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "config/load.h"
+#include "gateway/net/certificate.h"
 #include "gateway/relay/maildir_delivery.h"
 
 namespace gatepost::gateway {
@@ -26,10 +27,30 @@ void prepare_folders(const config::Settings& settings, std::vector<std::string>&
         problems.push_back(place(settings, {}) + ": error: state: " + settings.state + ": " + why +
                            "; large messages wait there: name a folder that gatepost may write to");
     }
-    for (const auto& server : settings.downstream.servers) {
-        if (server.kind != config::DownstreamKind::maildir) continue;
-        const std::string problem = prepare_maildir(server.path);
-        if (!problem.empty()) problems.push_back(place(settings, server.place) + ": error: " + problem);
+    const auto prepare = [&](const std::vector<config::DownstreamServer>& servers) {
+        for (const auto& server : servers) {
+            if (server.kind != config::DownstreamKind::maildir) continue;
+            const std::string problem = prepare_maildir(server.path);
+            if (!problem.empty()) problems.push_back(place(settings, server.place) + ": error: " + problem);
+        }
+    };
+    prepare(settings.downstream.servers);
+    for (const auto& route : settings.downstream.routes) prepare(route.servers);
+    prepare(settings.notifications.relay);
+}
+
+// An answer that somebody could have forged would turn TLS off, and one resolver that cannot be trusted is
+// enough: the next is asked when the first is silent.
+void check_dane(const config::Settings& settings, const Snapshot& snapshot,
+                std::vector<std::string>& problems) {
+    if (settings.downstream.tls != config::DownstreamTls::dane) return;
+    for (const auto& server : snapshot.dns_servers) {
+        if (trusts_ad_of(server, settings.dns)) continue;
+        problems.push_back(
+            place(settings, settings.downstream.tls_place) +
+            ": error: tls: dane needs DNSSEC, and the answers of the DNS server " + server.text() +
+            " could be changed on their way; use a validating resolver on this machine (dns.servers: "
+            "[\"127.0.0.1:53\"]), or say dns.trust_ad: true if the way to it is safe");
     }
 }
 
@@ -37,7 +58,7 @@ void warn(const config::Settings& settings, const Snapshot& snapshot, std::vecto
     if (settings.tls.empty()) {
         problems.push_back(place(settings, {}) +
                            ": warning: tls is missing: STARTTLS is not offered and mail comes in the clear");
-    } else if (const int days = snapshot.tls->days_left(); days < 14) {
+    } else if (const int days = snapshot.tls->days_left(); days < kWarnDays) {
         problems.push_back(place(settings, settings.tls.front().place) +
                            ": warning: a certificate expires in " + std::to_string(days) + " days");
     }
@@ -52,20 +73,31 @@ std::string system_hostname() {
     return domain ? domain->text() : "localhost";
 }
 
+std::string load_certificates(const config::Settings& settings, Snapshot& snapshot) {
+    snapshot.stamps = stamps_of(settings);
+    snapshot.tls = nullptr;
+    if (!settings.tls.empty()) {
+        auto tls = TlsServer::make(settings.tls, settings.file);
+        if (!tls) return tls.problem();
+        snapshot.tls = *tls;
+    }
+    auto client = make_client_tls(settings.downstream, settings.file);
+    if (!client) return client.problem();
+    snapshot.client_tls = *client;
+    return {};
+}
+
 SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
     SnapshotResult result;
     auto snapshot = std::make_shared<Snapshot>();
-    if (purpose != Purpose::verifying && !settings.tls.empty()) {
-        auto tls = TlsServer::make(settings.tls, settings.file);
-        if (tls) {
-            snapshot->tls = *tls;
-        } else {
-            result.problems.push_back(tls.problem());
-        }
+    snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;
+    if (purpose != Purpose::verifying) {
+        const std::string problem = load_certificates(settings, *snapshot);
+        if (!problem.empty()) result.problems.push_back(problem);
+        check_dane(settings, *snapshot, result.problems);
     }
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;
-    snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;
     snapshot->settings = std::move(settings);
     if (purpose != Purpose::verifying) warn(snapshot->settings, *snapshot, result.problems);
     result.snapshot = std::move(snapshot);

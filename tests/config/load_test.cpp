@@ -129,6 +129,7 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "require_tls: {qqqqqqqq: 1}",
                               "downstream: {qqqqqqqq: 1}",
                               "downstream: {retry: {qqqqqqqq: 1}}",
+                              "downstream: {client_certificate: {qqqqqqqq: 1}}",
                               "dns: {qqqqqqqq: 1}",
                               "policy: {qqqqqqqq: 1}",
                               "policy: {quarantine: {qqqqqqqq: 1}}",
@@ -235,7 +236,7 @@ const BadRow kBadValues[] = {
      "5:3: error: unknown key 'mesage_size' in limits; did you mean 'message_size'?\n",
      "a suggestion from the same mapping"},
     {"dns:\n  nameserver: 127.0.0.1\n",
-     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache\n",
+     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache, trust_ad\n",
      "nothing like it: all"},
     {"policy:\n  quarantine:\n    heading: X-Q\n",
      "6:5: error: unknown key 'heading' in policy.quarantine; known are: header\n",
@@ -371,7 +372,9 @@ const BadRow kBadFiles[] = {
      "2:72: error: probe must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d\n",
      "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
-     "2:53: error: tls: dane is not supported by this version; use verify\n"
+     "2:24: warning: tls: dane needs the server's name, for its DNS records; lmtp://127.0.0.1:24 has none "
+     "and is "
+     "treated as with tls: opportunistic\n"
      "2:66: error: spool is not supported by this version; use never: while the downstream is away, senders "
      "are told "
      "to try again\n",

@@ -101,6 +101,59 @@ TEST_F(SnapshotTest, TakesTheSystemsResolverWhereNoneIsNamed) {
     EXPECT_EQ(named.snapshot->dns_servers[0].text(), "192.0.2.53:5353");
 }
 
+TEST_F(SnapshotTest, DaneNeedsAResolverWhoseWordCounts) {
+    const struct {
+        const char* dns;
+        bool is_good;
+    } rows[] = {
+        {"servers: [\"127.0.0.1:53\"]", true},
+        {"servers: [\"[::1]:53\"]", true},
+        {"servers: [\"192.0.2.53\"]", false},
+        {"servers: [\"192.0.2.53\"], trust_ad: true", true},
+        {"servers: [\"127.0.0.1\", \"192.0.2.53\"]", false},  // asked when the first is silent
+    };
+    for (const auto& row : rows) {
+        const std::string text =
+            "hostname: mx.example.org\ndomains: [example.org]\nstate: state\n"
+            "downstream: {servers: [\"smtp://mail.example.org\"], tls: dane}\ndns: {" +
+            std::string(row.dns) + "}\n";
+        const auto result = take(text, Purpose::checking);
+        EXPECT_EQ(result.snapshot != nullptr, row.is_good) << row.dns << joined(result.problems);
+        if (row.is_good) continue;
+        EXPECT_NE(joined(result.problems).find("gatepost.yaml:4:"), std::string::npos)
+            << joined(result.problems);
+        EXPECT_NE(joined(result.problems)
+                      .find("tls: dane needs DNSSEC, and the answers of the DNS server 192.0.2.53:53"),
+                  std::string::npos)
+            << joined(result.problems);
+    }
+}
+
+TEST_F(SnapshotTest, ChecksTheCertificateForTheDownstream) {
+    const auto made = tests::make_certificate("DNS:mx.example.org"),
+               other = tests::make_certificate("DNS:b.example");
+    folder.write("a.pem", made.certificate);
+    folder.write("a.key", made.key);
+    folder.write("b.key", other.key);
+    const struct {
+        const char* files;
+        const char* says;
+    } rows[] = {{"certificate: a.pem, key: a.key", ""},
+                {"certificate: none.pem, key: a.key", ":4:64: error: certificate "},
+                {"certificate: a.pem, key: b.key", ":4:64: error: key "}};
+    for (const auto& row : rows) {
+        const std::string text =
+            "hostname: mx.example.org\ndomains: [example.org]\nstate: state\n"
+            "downstream: {servers: [\"smtp://10.0.0.5\"], client_certificate: {" +
+            std::string(row.files) + "}}\n";
+        const auto result = take(text, Purpose::checking);
+        EXPECT_EQ(result.snapshot != nullptr, !*row.says) << joined(result.problems);
+        EXPECT_NE(joined(result.problems).find(row.says), std::string::npos) << joined(result.problems);
+        const std::size_t watched = result.snapshot ? result.snapshot->stamps.size() : 0;
+        EXPECT_EQ(watched, *row.says ? 0u : 2u) << "both files";
+    }
+}
+
 TEST(SystemHostname, IsADomain) {
     EXPECT_TRUE(protocol::Domain::parse(system_hostname()));
 }
