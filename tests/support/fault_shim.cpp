@@ -3,7 +3,7 @@
 // whenever it has changed, and all counts begin again then. Its lines:
 //
 //   CALL PART WHEN ACTION [ARGUMENT]
-//     CALL    open write sync rename unlink close allocate mkdir, or any; sync is fsync, fdatasync,
+//     CALL    open write sync rename unlink close truncate allocate mkdir, or any; sync is fsync, fdatasync,
 //     sync_file_range PART    a part of the path; for rename of either path WHEN    3: the third such call;
 //     3+: that and all later ones; %3: each third; *: all ACTION  fail ERRNO           the call does nothing
 //             half                 a write takes half of its octets, and says so
@@ -389,6 +389,12 @@ EXPORT int close(int fd) {
     call();  // Linux lets go of the descriptor whatever close says
     errno = fault.argument;
     return -1;
+}
+
+EXPORT int ftruncate(int fd, off_t size) noexcept {
+    auto call = [&] { return static_cast<int>(syscall(SYS_ftruncate, fd, size)); };
+    char path[PATH_MAX];
+    return path_of(fd, path) ? follow(plan("truncate", path), call) : call();
 }
 
 EXPORT int fallocate(int fd, int mode, off_t offset, off_t size) {
