@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "auth/crypto.h"
 #include "auth/dkim_key.h"
 #include "auth/spf_cache.h"
 #include "config/settings.h"
@@ -21,6 +22,8 @@ struct Snapshot {
     TlsContext client_tls;           // towards the downstream
     FileStamps stamps;               // of all certificates and keys, from just before they were read
     std::vector<config::Endpoint> dns_servers;
+    // Signs notifications, in the thread of the queue alone; null: none are sent.
+    std::shared_ptr<const auth::PrivateKey> notification_key;
 };
 
 struct Environment {

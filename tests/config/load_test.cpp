@@ -130,6 +130,7 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "downstream: {qqqqqqqq: 1}",
                               "downstream: {retry: {qqqqqqqq: 1}}",
                               "downstream: {client_certificate: {qqqqqqqq: 1}}",
+                              "notifications: {qqqqqqqq: 1}",
                               "dns: {qqqqqqqq: 1}",
                               "policy: {qqqqqqqq: 1}",
                               "policy: {quarantine: {qqqqqqqq: 1}}",
@@ -425,7 +426,8 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
               "4:24: error: 'b@d' is not a domain name\n"
               "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
               "require_tls, "
-              "domains, downstream, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
+              "domains, downstream, notifications, dns, policy, limits, smtp, defence, authserv_id, state, "
+              "workers\n"
               "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
               "senders "
               "are told to try again\n");
