@@ -10,7 +10,7 @@ from faulty import Faults
 from harness import Dns, Gateway
 from ledger import Ledger
 
-MODES = ("never",)
+MODES = ("never", "outage", "always")
 ZONE = {
     "sender.example": ["TXT v=spf1 ip4:127.0.0.1 -all", "MX 10 mail.sender.example"],
     "_dmarc.sender.example": ["TXT v=DMARC1; p=reject"],

@@ -7,6 +7,7 @@ import unittest
 import crash
 import harness
 from ledger import Ledger
+from spooling import need_spool
 
 
 class Crash(harness.TestCase):
@@ -21,6 +22,14 @@ class Crash(harness.TestCase):
     def test_nothing_is_lost_without_a_spool(self):
         run = self.account("never")
         self.assertEqual(run.figures["told of, or kept as dead letters"], 0)
+
+    def test_nothing_is_lost_with_a_spool_for_outages(self):
+        need_spool()
+        self.account("outage")
+
+    def test_nothing_is_lost_with_a_spool_for_everything(self):
+        need_spool()
+        self.account("always")
 
 
 class TheLedger(unittest.TestCase):

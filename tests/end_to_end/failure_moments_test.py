@@ -107,7 +107,7 @@ class Moments(SpoolCase):
     def test_silent_after_the_dot(self):
         self.moment({"dot": [SILENT]}, (451, 250, 250), (2, 2, 2))
 
-    def test_half_a_line_after_the_dot(self):
+    def test_going_down_at_the_dot(self):
         self.moment({"dot": ["421 4.3.2 going"]}, (451, 250, 250), (2, 2, 2))
 
     def test_garbage_after_the_dot(self):
