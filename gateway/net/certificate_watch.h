@@ -21,6 +21,8 @@ struct FileStamp {
 using FileStamps = std::vector<FileStamp>;
 
 FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities);
+// Of all that the settings name: ours for clients, then the one for the downstream.
+FileStamps stamps_of(const config::Settings& settings);
 
 class CertificateWatch {
   public:

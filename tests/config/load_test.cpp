@@ -129,6 +129,8 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "require_tls: {qqqqqqqq: 1}",
                               "downstream: {qqqqqqqq: 1}",
                               "downstream: {retry: {qqqqqqqq: 1}}",
+                              "downstream: {client_certificate: {qqqqqqqq: 1}}",
+                              "notifications: {qqqqqqqq: 1}",
                               "dns: {qqqqqqqq: 1}",
                               "policy: {qqqqqqqq: 1}",
                               "policy: {quarantine: {qqqqqqqq: 1}}",
@@ -235,7 +237,7 @@ const BadRow kBadValues[] = {
      "5:3: error: unknown key 'mesage_size' in limits; did you mean 'message_size'?\n",
      "a suggestion from the same mapping"},
     {"dns:\n  nameserver: 127.0.0.1\n",
-     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache\n",
+     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache, trust_ad\n",
      "nothing like it: all"},
     {"policy:\n  quarantine:\n    heading: X-Q\n",
      "6:5: error: unknown key 'heading' in policy.quarantine; known are: header\n",
@@ -371,7 +373,9 @@ const BadRow kBadFiles[] = {
      "2:72: error: probe must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d\n",
      "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: maybe}\n",
-     "2:53: error: tls: dane is not supported by this version; use verify\n"
+     "2:24: warning: tls: dane needs the server's name, for its DNS records; lmtp://127.0.0.1:24 has none "
+     "and is "
+     "treated as with tls: opportunistic\n"
      "2:66: error: spool must be one of never, outage, always\n",
      "what can be written but not done yet"},
     {"domains: [a.example]\ndownstream: {servers: [\"maildir:///m\", \"smtp://h\"]}\n",
@@ -420,7 +424,8 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
               "4:24: error: 'b@d' is not a domain name\n"
               "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
               "require_tls, "
-              "domains, downstream, queue, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
+              "domains, downstream, queue, notifications, dns, policy, limits, smtp, defence, authserv_id, "
+              "state, workers\n"
               "6:44: error: spool must be one of never, outage, always\n");
 }
 
