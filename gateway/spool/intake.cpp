@@ -43,24 +43,25 @@ std::optional<Reply> Intake::refusal_by_spool() const {
 
 // What follows a transaction that is broken is not asked about again: each try may take half a minute.
 awaitable<Outcome> Intake::ask(const protocol::Recipient& recipient) {
+    const std::size_t route = relay_.settings().route_of(recipient.path.domain);
+    if (!delivery_ || route != route_) {
+        delivery_ = relay_.begin(sender_, route);
+        route_ = route;
+        is_away_ = false;
+    }
     if (is_away_) co_return Outcome{};
-    if (!delivery_) delivery_ = relay_.begin(sender_, route_);
     Outcome outcome = co_await delivery_->add_recipient(recipient);
     co_return outcome;
 }
 
 awaitable<Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
-    const std::size_t route = relay_.settings().route_of(recipient.path.domain);
-    if (route != route_) {
-        if (!recipients_.empty()) co_return reply::kOneDestinationAtATime;
-        delivery_.reset();
-        is_away_ = false;
-        route_ = route;
-    }
     // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35); the spool
     // keeps those that need another try.
     const bool is_alone = mode_ == SpoolMode::never && delivery_ && delivery_->answers_each();
     if (is_alone && !recipients_.empty()) co_return reply::kOneRecipientAtATime;
+    const std::size_t route = relay_.settings().route_of(recipient.path.domain);
+    const bool is_elsewhere = mode_ != SpoolMode::always && !recipients_.empty() && route != route_;
+    if (is_elsewhere) co_return reply::kOneDestinationAtATime;
     Outcome outcome = co_await ask(recipient);
     if (outcome.fate == Fate::accepted) co_return accept(recipient, std::move(outcome.reply));
     const bool is_answer = outcome.fate == Fate::refused || outcome.fate == Fate::deferred;
@@ -103,8 +104,7 @@ awaitable<Reply> Intake::take(Content& message, Findings findings) {
 }
 
 awaitable<std::vector<Outcome>> Intake::deliver(Content& message) {
-    std::vector<Outcome> outcomes;
-    if (delivery_) outcomes = co_await delivery_->deliver(message);
+    std::vector<Outcome> outcomes = co_await delivery_->deliver(message);
     const Outcome missing{Fate::unreachable, reply::kDownstreamDown};
     outcomes.resize(recipients_.size(), missing);
     co_return outcomes;

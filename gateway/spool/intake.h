@@ -53,9 +53,9 @@ class Intake {
     Sender sender_;
     std::string id_;
     std::unique_ptr<Delivery> delivery_;
-    std::size_t route_ = 0;                        // of delivery_
     std::vector<protocol::Recipient> recipients_;  // accepted
     std::size_t envelope_octets_ = 0;              // of the recipients
+    std::size_t route_ = 0;                        // of delivery_
     bool is_away_ = false;                         // the downstream; the spool stands in for it
     bool was_spooled_ = false;
     std::string where_;  // when there is no delivery any more
