@@ -25,6 +25,7 @@ struct Snapshot {
     std::vector<config::Endpoint> dns_servers;
     // Signs notifications, in the thread of the queue alone; null: none are sent.
     std::shared_ptr<const auth::PrivateKey> notification_key;
+    std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
 };
 
 struct Environment {
@@ -35,7 +36,7 @@ struct Environment {
           snapshot(std::move(taken)),
           settings(snapshot->settings),
           resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings, snapshot->client_tls),
+          relay(io, disk, resolver, settings, snapshot->client_tls, snapshot->recipients),
           spool(messages) {}
 
     asio::io_context& context;

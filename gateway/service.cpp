@@ -160,6 +160,7 @@ class Conductor {
         certificate_tick_.async_wait([this](ErrorCode error) {
             if (error) return;
             look_at_certificates();
+            look_at_recipients();
             watch_certificates();
         });
     }
@@ -172,6 +173,22 @@ class Conductor {
         } catch (const std::exception& exception) {
             certificates_.loaded({});
             log_error(LogLine("certificate").add("state", "refused").add("why", exception.what()));
+        }
+    }
+
+    // With a mistake in it the old list stays; the next change is the next chance.
+    void look_at_recipients() {
+        try {
+            if (!snapshot_->recipients || !snapshot_->recipients->has_changed()) return;
+            const auto problem = snapshot_->recipients->read_again();
+            LogLine line("recipients");
+            if (problem) {
+                log_error(line.add("state", "refused").add("why", *problem + "; the old list stays in use"));
+            } else {
+                log_info(line.add("state", "read").add("entries", snapshot_->recipients->list()->size()));
+            }
+        } catch (const std::exception& exception) {
+            log_error(LogLine("recipients").add("state", "refused").add("why", exception.what()));
         }
     }
 
