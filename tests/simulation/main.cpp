@@ -116,7 +116,7 @@ void print(const Options& options, const Total& total, double elapsed) {
     const auto seed = static_cast<unsigned long long>(total.first_failed);
     std::printf("\nseed %llu:\n", seed);
     for (const auto& violation : sum.violations) std::printf("  %s\n", violation.c_str());
-    std::printf("replay: simulation --seed %llu --trace", seed);
+    std::printf("replay: build-simulation/simulation --seed %llu --trace", seed);
     if (options.order != Break::none)
         std::printf(" --break %.*s", int(options.order_name.size()), options.order_name.data());
     std::printf("\n");
