@@ -13,6 +13,7 @@ std::size_t cost(const DnsAnswer& answer) {
     for (const auto& text : answer.texts) octets += text.size();
     for (const auto& mx : answer.exchanges) octets += mx.host.size();
     for (const auto& name : answer.names) octets += name.size();
+    for (const auto& tlsa : answer.tlsas) octets += tlsa.data.size();
     return octets;
 }
 

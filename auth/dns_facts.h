@@ -16,7 +16,7 @@
 
 namespace gatepost::auth {
 
-enum class RecordType : std::uint16_t { a = 1, cname = 5, ptr = 12, mx = 15, txt = 16, aaaa = 28 };
+enum class RecordType : std::uint16_t { a = 1, cname = 5, ptr = 12, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
 
 // failed: SERVFAIL, REFUSED, a timeout, a malformed answer – all that is "could not find out".
 enum class DnsStatus { found, no_data, nx_domain, failed };
@@ -27,16 +27,29 @@ struct MxRecord {
     friend bool operator==(const MxRecord&, const MxRecord&) = default;
 };
 
+// RFC 6698 section 2.1, as it came: what cannot be read has empty data. Which ones are of use is for the
+// reader to say (gateway/relay/dane.h).
+struct TlsaRecord {
+    std::uint8_t usage = 0, selector = 0, matching = 0;
+    std::string data;  // octets of a certificate, a key or a digest
+    friend bool operator==(const TlsaRecord&, const TlsaRecord&) = default;
+};
+
 // The answer to one question, aliases followed. Names are lower case, dotted, without the final dot; labels
 // may hold any octet but a dot (a record that holds one is left out).
 struct DnsAnswer {
     DnsStatus status = DnsStatus::failed;
-    bool is_alias = false;                       // a CNAME stands at the asked name itself
+    bool is_alias = false;  // a CNAME stands at the asked name itself
+    // DNSSEC vouches for all of it, aliases and "there is none" too: a resolver said so (AD, RFC 6840 section
+    // 5.8) whose word is trusted and could not be changed on its way (Resolver). Never of `failed`.
+    bool is_secure = false;
     std::uint32_t ttl = 0;                       // seconds; the smallest on the way
     std::vector<std::string> texts;              // TXT: one string a record, its parts joined
     std::vector<protocol::IpAddress> addresses;  // A or AAAA
     std::vector<MxRecord> exchanges;             // MX, as they came
-    std::vector<std::string> names;              // PTR
+    std::vector<std::string> names;              // PTR, CNAME
+    std::vector<TlsaRecord> tlsas;               // TLSA
+    std::string canonical;                       // the end of its aliases; empty without any
     std::string why;                             // for `failed`: what happened, for the log
     friend bool operator==(const DnsAnswer&, const DnsAnswer&) = default;
 };

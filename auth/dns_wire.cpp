@@ -70,7 +70,20 @@ std::string joined_text(const ldns_rr* rr) {
     return text;
 }
 
+// A record that is too short is there all the same: it tells that TLS is offered (RFC 7672 section 2.2).
+TlsaRecord tlsa_of(const ldns_rr* rr) {
+    TlsaRecord record;
+    if (ldns_rr_rd_count(rr) < 4) return record;
+    record.usage = ldns_rdf2native_int8(ldns_rr_rdf(rr, 0));
+    record.selector = ldns_rdf2native_int8(ldns_rr_rdf(rr, 1));
+    record.matching = ldns_rdf2native_int8(ldns_rr_rdf(rr, 2));
+    const ldns_rdf* data = ldns_rr_rdf(rr, 3);
+    record.data.assign(reinterpret_cast<const char*>(ldns_rdf_data(data)), ldns_rdf_size(data));
+    return record;
+}
+
 void add_record(const ldns_rr* rr, RecordType type, DnsAnswer& answer) {
+    if (type == RecordType::tlsa) answer.tlsas.push_back(tlsa_of(rr));
     const ldns_rdf* first = ldns_rr_rd_count(rr) > 0 ? ldns_rr_rdf(rr, 0) : nullptr;
     if (!first) return;
     switch (type) {
@@ -83,6 +96,7 @@ void add_record(const ldns_rr* rr, RecordType type, DnsAnswer& answer) {
             break;
         case RecordType::txt: answer.texts.push_back(joined_text(rr)); break;
         case RecordType::ptr:
+        case RecordType::cname:
             if (auto name = dotted_name(first)) answer.names.push_back(*name);
             break;
         case RecordType::mx:
@@ -91,13 +105,13 @@ void add_record(const ldns_rr* rr, RecordType type, DnsAnswer& answer) {
                 answer.exchanges.push_back({ldns_rdf2native_int16(first), *host});
             }
             break;
-        case RecordType::cname: break;
+        case RecordType::tlsa: break;
     }
 }
 
 bool is_empty(const DnsAnswer& answer) {
     return answer.texts.empty() && answer.addresses.empty() && answer.exchanges.empty() &&
-           answer.names.empty();
+           answer.names.empty() && answer.tlsas.empty();
 }
 
 // RFC 2308 section 5: the smaller of the SOA record's TTL and its MINIMUM field.
@@ -157,6 +171,8 @@ void read_answer_section(const ldns_pkt* packet, const DnsQuestion& question, Wi
            chain.follow_alias()) {
     }
     answer.is_alias = chain.aliases > 0;
+    if (answer.is_alias) answer.canonical = chain.name;
+    answer.is_secure = ldns_pkt_ad(packet);
     if (chain.aliases > kMaxAliases) {
         answer = DnsAnswer{.status = DnsStatus::failed, .is_alias = true, .why = "too many aliases"};
     } else if (found) {
@@ -182,6 +198,7 @@ WireQuery make_query(const DnsQuestion& question, std::uint16_t id, std::uint64_
         ldns_pkt_query_new(owner, static_cast<ldns_rr_type>(question.type), LDNS_RR_CLASS_IN, LDNS_RD),
         &ldns_pkt_free);  // owns `owner`
     ldns_pkt_set_id(packet.get(), id);
+    ldns_pkt_set_ad(packet.get(), true);  // asks whether DNSSEC vouches for the answer (RFC 6840 section 5.7)
     if (edns == Edns::on) ldns_pkt_set_edns_udp_size(packet.get(), kUdpPayload);
     std::uint8_t* wire = nullptr;
     std::size_t size = 0;

@@ -34,7 +34,7 @@ struct WireReply {
         answered,
     };
     Kind kind = Kind::foreign;
-    DnsAnswer answer;
+    DnsAnswer answer;          // is_secure: as the packet says it
     std::string alias_target;  // the chain of aliases ended here without an answer: ask for this name
     unsigned rcode = 0;
 };

@@ -9,6 +9,7 @@
 #include "config/load_downstream.h"
 #include "config/load_entrance.h"
 #include "config/load_limits.h"
+#include "config/load_notifications.h"
 #include "config/load_policy.h"
 #include "config/load_recipients.h"
 #include "config/load_smtp.h"
@@ -86,6 +87,7 @@ void read_dns(Mapping& top, Dns& dns) {
     map.count("tries", tries, 1, 10);
     dns.tries = static_cast<int>(tries);
     map.size("cache", dns.cache_octets, 64 * 1024, std::size_t(4) << 30);
+    map.flag("trust_ad", dns.trust_ad);
     map.finish();
 }
 
@@ -102,6 +104,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_domains(top, settings);
     read_downstream(top, settings, folder);
     read_recipients(top, settings.recipients, folder);
+    read_notifications(top, settings.notifications, folder);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);

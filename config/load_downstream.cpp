@@ -7,11 +7,41 @@ namespace {
 
 using namespace std::chrono_literals;
 
+void read_client_certificate(Mapping& downstream, std::optional<TlsIdentity>& client,
+                             const std::filesystem::path& folder) {
+    if (!downstream.is_given("client_certificate")) return;
+    Mapping map(downstream["client_certificate"], "downstream.client_certificate", downstream.findings());
+    if (!map.is_mapping()) return;
+    TlsIdentity identity;
+    map.path("certificate", identity.certificate, folder);
+    map.path("key", identity.key, folder);
+    identity.place = place_of(downstream["client_certificate"]);
+    if (identity.certificate.empty() || identity.key.empty()) {
+        note(downstream.findings(), downstream["client_certificate"],
+             "client_certificate needs both a certificate and a key: paths of PEM files");
+    }
+    map.finish();
+    client = std::move(identity);
+}
+
+// Whether there is a name for which records could be published.
+bool has_name(const DownstreamServer& server) {
+    return !server.host.empty() && server.host != "localhost" && !protocol::IpAddress::parse(server.host);
+}
+
+void note_dane(Mapping& map, Downstream& downstream) {
+    if (downstream.tls != DownstreamTls::dane) return;
+    downstream.tls_place = place_of(map["tls"]);
+    for (const auto& server : downstream.servers) {
+        if (has_name(server)) continue;
+        map.findings().push_back({Finding::Weight::warning, server.place,
+                                  "tls: dane needs the server's name, for its DNS records; " + server.url +
+                                      " has none and is treated as with tls: opportunistic"});
+    }
+}
+
 // What can be written but not done yet is refused, so that nobody relies on it.
 void refuse_unsupported(Mapping& map, const Downstream& downstream) {
-    if (downstream.tls == DownstreamTls::dane) {
-        note(map.findings(), map["tls"], "tls: dane is not supported by this version; use verify");
-    }
     if (downstream.spool != SpoolMode::never) {
         note(map.findings(), map["spool"],
              "spool is not supported by this version; use never: while the downstream is away, senders are "
@@ -49,6 +79,8 @@ void read_downstream(Mapping& top, Settings& settings, const std::filesystem::pa
                                {"opportunistic", DownstreamTls::opportunistic},
                                {"verify", DownstreamTls::verify},
                                {"dane", DownstreamTls::dane}});
+    note_dane(map, downstream);
+    read_client_certificate(map, downstream.client, folder);
     map.choice<AnnounceClient>("announce_client", downstream.announce_client,
                                {{"auto", AnnounceClient::automatic},
                                 {"xclient", AnnounceClient::xclient},

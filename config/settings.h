@@ -94,8 +94,9 @@ struct Route {
 struct Downstream {
     std::vector<DownstreamServer> servers;  // for all domains that no route names
     std::vector<Route> routes;
-    std::string client_certificate, client_key;  // PEM, shown to servers that ask for one; empty: none
+    std::optional<TlsIdentity> client;  // shown to servers that ask for a certificate
     DownstreamTls tls = DownstreamTls::opportunistic;
+    Place tls_place;  // of dane, which not every resolver will do for
     AnnounceClient announce_client = AnnounceClient::automatic;
     seconds probe{300};  // what a server last said it can do is asked for anew when it is older
     SpoolMode spool = SpoolMode::never;
@@ -129,7 +130,8 @@ struct Recipients {
 struct Notifications {
     bool is_on = true;                       // false: dead letters only
     std::optional<protocol::Domain> domain;  // of From and d=; empty: hostname
-    std::string selector, key;               // DKIM, PEM file; empty: not signed, and none are sent
+    std::string selector, key;               // DKIM, PEM file; empty: none are sent
+    Place key_place;
     std::vector<DownstreamServer> relay;     // where they go; empty: the servers of `downstream`
     seconds delay_after{4 * 3600};           // those who asked for NOTIFY=DELAY hear of it
     friend bool operator==(const Notifications&, const Notifications&) = default;
@@ -140,6 +142,9 @@ struct Dns {
     std::chrono::milliseconds timeout{3000};      // for one try at one server
     int tries = 2;                                // at each server
     std::size_t cache_octets = 16 * 1024 * 1024;  // a worker
+    // The way to these servers is safe and they validate, so that their AD bit counts; of a server on
+    // loopback it counts anyhow (RFC 4035 section 4.9.3).
+    bool trust_ad = false;
     friend bool operator==(const Dns&, const Dns&) = default;
 };
 

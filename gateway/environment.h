@@ -4,10 +4,12 @@
 
 #include <memory>
 
+#include "auth/crypto.h"
 #include "auth/dkim_key.h"
 #include "auth/spf_cache.h"
 #include "config/settings.h"
 #include "gateway/dns/resolver.h"
+#include "gateway/net/certificate_watch.h"
 #include "gateway/net/tls.h"
 #include "gateway/relay/relay.h"
 
@@ -17,8 +19,12 @@ namespace gatepost::gateway {
 struct Snapshot {
     config::Settings settings;
     std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
+    TlsContext client_tls;           // towards the downstream
+    FileStamps stamps;               // of all certificates and keys, from just before they were read
     std::vector<config::Endpoint> dns_servers;
     std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
+    // Signs notifications, in the thread of the queue alone; null: none are sent.
+    std::shared_ptr<const auth::PrivateKey> notification_key;
 };
 
 struct Environment {
@@ -27,7 +33,7 @@ struct Environment {
           snapshot(std::move(taken)),
           settings(snapshot->settings),
           resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings, snapshot->recipients) {}
+          relay(io, disk, resolver, settings, snapshot->client_tls, snapshot->recipients) {}
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;

@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "gateway/log.h"
+#include "gateway/net/certificate.h"
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::chrono::seconds kLookAtCertificates{3};  // a few calls of stat(2)
 constexpr std::chrono::hours kWarnAgain{24};
-constexpr int kWarnDays = 14;
 
 using Workers = std::vector<std::unique_ptr<Worker>>;
 
@@ -134,7 +134,7 @@ class Conductor {
     }
 
     void use_certificates() {
-        certificates_.loaded(snapshot_->tls ? snapshot_->tls->stamps() : FileStamps());
+        certificates_.loaded(snapshot_->stamps);
         warn_of_expiry();
     }
 
@@ -165,8 +165,7 @@ class Conductor {
     // Whatever goes wrong, what runs goes on, and it is tried again.
     void look_at_certificates() {
         try {
-            if (snapshot_->tls && certificates_.has_changed(stamps_of(snapshot_->settings.tls)))
-                take_new_certificates();
+            if (certificates_.has_changed(stamps_of(snapshot_->settings))) take_new_certificates();
             if (Clock::now() >= next_warning_) warn_of_expiry();
         } catch (const std::exception& exception) {
             certificates_.loaded({});
@@ -192,14 +191,13 @@ class Conductor {
 
     // Nothing else of the configuration: it may be half edited.
     void take_new_certificates() {
-        const auto made = TlsServer::make(snapshot_->settings.tls, snapshot_->settings.file);
+        auto next = std::make_shared<Snapshot>(*snapshot_);
+        const std::string problem = load_certificates(next->settings, *next);
         LogLine line("certificate");
-        if (!made) {
-            log_error(line.add("state", "refused").add("why", made.problem() + "; the old ones stay in use"));
+        if (!problem.empty()) {
+            log_error(line.add("state", "refused").add("why", problem + "; the old ones stay in use"));
             return;
         }
-        auto next = std::make_shared<Snapshot>(*snapshot_);
-        next->tls = *made;
         use(std::move(next));
         log_info(line.add("state", "reloaded"));
     }

@@ -7,7 +7,10 @@
 #include <filesystem>
 
 #include "config/load.h"
+#include "gateway/net/certificate.h"
+#include "gateway/private_key_file.h"
 #include "gateway/relay/maildir_delivery.h"
+#include "policy/notification.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -38,14 +41,56 @@ void prepare_folders(const config::Settings& settings, std::vector<std::string>&
     prepare(settings.notifications.relay);
 }
 
+// An answer that somebody could have forged would turn TLS off, and one resolver that cannot be trusted is
+// enough: the next is asked when the first is silent.
+void check_dane(const config::Settings& settings, const Snapshot& snapshot,
+                std::vector<std::string>& problems) {
+    if (settings.downstream.tls != config::DownstreamTls::dane) return;
+    for (const auto& server : snapshot.dns_servers) {
+        if (trusts_ad_of(server, settings.dns)) continue;
+        problems.push_back(
+            place(settings, settings.downstream.tls_place) +
+            ": error: tls: dane needs DNSSEC, and the answers of the DNS server " + server.text() +
+            " could be changed on their way; use a validating resolver on this machine (dns.servers: "
+            "[\"127.0.0.1:53\"]), or say dns.trust_ad: true if the way to it is safe");
+    }
+}
+
+// Nothing where none is configured.
+std::shared_ptr<const auth::PrivateKey> read_key(const config::Settings& settings,
+                                                 std::vector<std::string>& problems) {
+    const auto& notifications = settings.notifications;
+    if (!notifications.is_on || notifications.key.empty()) return nullptr;
+    auto key = read_private_key(notifications.key);
+    if (key) return std::make_shared<const auth::PrivateKey>(std::move(*key));
+    problems.push_back(place(settings, notifications.key_place) +
+                       ": error: notifications.key: " + notifications.key + ": " + key.problem());
+    return nullptr;
+}
+
+void warn_of_notifications(const config::Settings& settings, std::vector<std::string>& problems) {
+    const auto& notifications = settings.notifications;
+    if (settings.downstream.spool == config::SpoolMode::never || !notifications.is_on) return;
+    if (notifications.key.empty()) {
+        problems.push_back(place(settings, {}) +
+                           ": warning: notifications.key is missing: nobody is told of mail that cannot be "
+                           "delivered, it is kept as dead letters; gatepost keygen makes a key");
+    } else if (!policy::has_way_out(settings)) {
+        problems.push_back(place(settings, notifications.key_place) +
+                           ": warning: notifications.relay is missing, and the downstream is no SMTP server: "
+                           "nobody is told of mail that cannot be delivered");
+    }
+}
+
 void warn(const config::Settings& settings, const Snapshot& snapshot, std::vector<std::string>& problems) {
     if (settings.tls.empty()) {
         problems.push_back(place(settings, {}) +
                            ": warning: tls is missing: STARTTLS is not offered and mail comes in the clear");
-    } else if (const int days = snapshot.tls->days_left(); days < 14) {
+    } else if (const int days = snapshot.tls->days_left(); days < kWarnDays) {
         problems.push_back(place(settings, settings.tls.front().place) +
                            ": warning: a certificate expires in " + std::to_string(days) + " days");
     }
+    warn_of_notifications(settings, problems);
 }
 
 }  // namespace
@@ -57,16 +102,28 @@ std::string system_hostname() {
     return domain ? domain->text() : "localhost";
 }
 
+std::string load_certificates(const config::Settings& settings, Snapshot& snapshot) {
+    snapshot.stamps = stamps_of(settings);
+    snapshot.tls = nullptr;
+    if (!settings.tls.empty()) {
+        auto tls = TlsServer::make(settings.tls, settings.file);
+        if (!tls) return tls.problem();
+        snapshot.tls = *tls;
+    }
+    auto client = make_client_tls(settings.downstream, settings.file);
+    if (!client) return client.problem();
+    snapshot.client_tls = *client;
+    return {};
+}
+
 SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
     SnapshotResult result;
     auto snapshot = std::make_shared<Snapshot>();
-    if (purpose != Purpose::verifying && !settings.tls.empty()) {
-        auto tls = TlsServer::make(settings.tls, settings.file);
-        if (tls) {
-            snapshot->tls = *tls;
-        } else {
-            result.problems.push_back(tls.problem());
-        }
+    snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;
+    if (purpose != Purpose::verifying) {
+        const std::string problem = load_certificates(settings, *snapshot);
+        if (!problem.empty()) result.problems.push_back(problem);
+        check_dane(settings, *snapshot, result.problems);
     }
     if (purpose != Purpose::verifying && !settings.recipients.file.empty()) {
         auto recipients = RecipientFile::open(settings.recipients.file);
@@ -76,9 +133,9 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
             result.problems.push_back("recipients.file: error: " + recipients.problem());
         }
     }
+    if (purpose != Purpose::verifying) snapshot->notification_key = read_key(settings, result.problems);
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;
-    snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;
     snapshot->settings = std::move(settings);
     if (purpose != Purpose::verifying) warn(snapshot->settings, *snapshot, result.problems);
     result.snapshot = std::move(snapshot);

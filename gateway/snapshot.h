@@ -21,6 +21,9 @@ enum class Purpose { checking, serving, verifying };
 SnapshotResult take_snapshot(const std::string& file, Purpose purpose);
 SnapshotResult take_snapshot(config::Settings settings, Purpose purpose);
 
+// The certificates and keys that the settings name, into the snapshot; empty, or what is wrong with them.
+std::string load_certificates(const config::Settings& settings, Snapshot& snapshot);
+
 std::string system_hostname();
 
 }  // namespace gatepost::gateway

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "gateway/net/certificate.h"
 #include "protocol/ascii.h"
 
 namespace gatepost::gateway {
@@ -19,7 +20,6 @@ namespace {
 
 using CertificatePtr = std::unique_ptr<X509, decltype(&X509_free)>;
 
-constexpr int kWarnDays = 14;
 constexpr std::size_t kMaxChain = 20, kMaxShown = 300;
 
 // What is known of one pair of files.
@@ -46,17 +46,8 @@ std::vector<CertificatePtr> read_chain(const std::string& file) {
 }
 
 std::vector<std::string> names_of(X509* certificate) {
-    std::vector<std::string> names;
-    const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> all(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
-        &GENERAL_NAMES_free);
-    for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
-        const GENERAL_NAME* name = sk_GENERAL_NAME_value(all.get(), i);
-        if (name->type != GEN_DNS) continue;
-        const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-        const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
-        names.push_back(protocol::escaped({text, size}, kMaxShown));
-    }
+    std::vector<std::string> names = dns_names_of(certificate);
+    for (auto& name : names) name = protocol::escaped(name, kMaxShown);
     return names;
 }
 
@@ -83,12 +74,6 @@ std::string time_of(const ASN1_TIME* time) {
     char text[32] = "";
     if (ASN1_TIME_to_tm(time, &parts) == 1) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
     return text;
-}
-
-int days_until(const ASN1_TIME* time) {
-    int days = 0, seconds = 0;
-    ASN1_TIME_diff(&days, &seconds, nullptr, time);
-    return seconds < 0 ? days - 1 : days;
 }
 
 // SHA-256 of the public key as it stands in the certificate: "3 1 1" and "2 1 1" (RFC 6698 section 2.1).
@@ -123,13 +108,12 @@ void check_chain(const std::vector<CertificatePtr>& chain, Shown& shown) {
         if (!is_issued_by(chain[i - 1].get(), chain[i].get()))
             shown.problems.push_back(which +
                                      "did not issue the one before it: wrong order, or not of this chain");
-        if (days_until(X509_get0_notAfter(chain[i].get())) < 0)
-            shown.problems.push_back(which + "has expired");
+        if (days_left_of(chain[i].get()) < 0) shown.problems.push_back(which + "has expired");
     }
 }
 
 void check_time(X509* certificate, Shown& shown) {
-    shown.days_left = days_until(X509_get0_notAfter(certificate));
+    shown.days_left = days_left_of(certificate);
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
         shown.problems.push_back("has expired");
     } else if (shown.days_left < kWarnDays) {

@@ -17,11 +17,12 @@ constexpr seconds kLongest{86400};
 constexpr seconds kSecondLook{30};
 
 std::size_t octets_of(const auth::DnsQuestion& question, const auth::DnsAnswer& answer) {
-    std::size_t octets =
-        kEntryOverhead + question.name.size() + answer.why.size() + 20 * answer.addresses.size();
+    std::size_t octets = kEntryOverhead + question.name.size() + answer.why.size() + answer.canonical.size() +
+                         20 * answer.addresses.size();
     for (const auto& text : answer.texts) octets += 32 + text.size();
     for (const auto& mx : answer.exchanges) octets += 40 + mx.host.size();
     for (const auto& name : answer.names) octets += 32 + name.size();
+    for (const auto& tlsa : answer.tlsas) octets += 40 + tlsa.data.size();
     return octets;
 }
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "gateway/completion.h"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -130,6 +132,7 @@ bool Resolver::Query::take(std::span<const std::uint8_t> packet, bool by_tcp) {
 
 void Resolver::Query::take_answer(WireReply reply) {
     is_alias_ = is_alias_ || reply.answer.is_alias;
+    is_secure_ = is_secure_ && reply.answer.is_secure && resolver_.trusts(server());
     alias_ttl_ = std::min(alias_ttl_, reply.answer.ttl);
     if (!reply.alias_target.empty() && ++hops_ <= kMaxHops) {
         on_wire_.name = reply.alias_target;
@@ -141,6 +144,8 @@ void Resolver::Query::take_answer(WireReply reply) {
     }
     if (hops_ > kMaxHops) reply.answer = failure("too many aliases");
     reply.answer.is_alias = is_alias_;
+    reply.answer.is_secure = is_secure_ && reply.answer.status != DnsStatus::failed;
+    if (is_alias_ && reply.answer.canonical.empty()) reply.answer.canonical = on_wire_.name;
     reply.answer.ttl = std::min(reply.answer.ttl, alias_ttl_);
     end(std::move(reply.answer));
 }
@@ -166,7 +171,7 @@ void Resolver::Query::go_by_tcp() {
         resolver_.context_,
         ask_by_tcp(resolver_.context_, shared_from_this(), departures_, resolver_.endpoints_[server()].by_tcp,
                    resolver_.settings_.timeout, std::move(place)),
-        asio::detached);
+        log_exception);
 }
 
 // Takes all it needs with it: the resolver may be gone before it begins.

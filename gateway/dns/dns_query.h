@@ -50,6 +50,7 @@ class Resolver::Query : public DnsAsker, public std::enable_shared_from_this<Que
     int hops_ = 0;
     std::uint32_t alias_ttl_ = UINT32_MAX;
     bool is_alias_ = false;
+    bool is_secure_ = true;  // so far, over all aliases
 };
 
 }  // namespace gatepost::gateway

@@ -50,6 +50,10 @@ void DnsServers::silent(std::size_t server, Time asked, Time now, std::uint32_t 
     ++it.silences;
 }
 
+bool trusts_ad_of(const config::Endpoint& server, const config::Dns& settings) {
+    return settings.trust_ad || server.address.is_loopback();
+}
+
 std::vector<config::Endpoint> system_dns_servers(const std::string& file) {
     std::vector<config::Endpoint> servers;
     std::ifstream lines(file);

@@ -52,6 +52,10 @@ class DnsServers {
     std::vector<Server> servers_;
 };
 
+// Whether an answer of that server may be taken for secure because it says so (AD): what comes over loopback
+// nobody has changed, and of another path only the administrator knows that (dns.trust_ad).
+bool trusts_ad_of(const config::Endpoint& server, const config::Dns& settings);
+
 // The nameserver lines of a resolv.conf(5) file, port 53; 127.0.0.1 if it has none, as the C library does.
 std::vector<config::Endpoint> system_dns_servers(const std::string& file = "/etc/resolv.conf");
 

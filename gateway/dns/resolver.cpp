@@ -42,6 +42,7 @@ Resolver::Resolver(asio::io_context& context, std::vector<config::Endpoint> serv
     for (const auto& server : servers) {
         const auto address = asio::ip::make_address(server.address.text());
         endpoints_.push_back({udp::endpoint(address, server.port), tcp::endpoint(address, server.port)});
+        trusted_.push_back(trusts_ad_of(server, settings));
         turns_.push_back(std::make_unique<asio::steady_timer>(context));
     }
 }
@@ -59,6 +60,10 @@ auth::DnsAnswerPtr Resolver::cached(const DnsQuestion& question) {
 
 auth::DnsFacts Resolver::facts(auth::DnsBudget budget) {
     return auth::DnsFacts([this](const DnsQuestion& question) { return cached(question); }, budget);
+}
+
+bool Resolver::trusts(std::size_t server) const {
+    return trusted_[server];
 }
 
 std::shared_ptr<DnsPort> Resolver::port_for(std::size_t server) {

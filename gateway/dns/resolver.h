@@ -53,6 +53,7 @@ class Resolver {
     };
 
     std::shared_ptr<Query> start(const auth::DnsQuestion& question, std::size_t& begun);
+    bool trusts(std::size_t server) const;
     void queue_up(std::shared_ptr<Query> query);
     void let_depart(std::size_t server);
     void heard_from(std::size_t server, Clock::time_point asked);
@@ -63,6 +64,7 @@ class Resolver {
     asio::io_context& context_;
     const config::Dns settings_;
     std::vector<Endpoints> endpoints_;
+    std::vector<bool> trusted_;  // by server: its AD bit counts
     DnsServers servers_;
     DnsCache cache_;
     std::map<auth::DnsQuestion, std::shared_ptr<Query>> running_;

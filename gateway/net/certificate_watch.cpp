@@ -22,6 +22,12 @@ FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities) {
     return stamps;
 }
 
+FileStamps stamps_of(const config::Settings& settings) {
+    auto identities = settings.tls;
+    if (settings.downstream.client) identities.push_back(*settings.downstream.client);
+    return stamps_of(identities);
+}
+
 void CertificateWatch::loaded(FileStamps stamps) {
     known_ = last_ = std::move(stamps);
 }

@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <new>
 
+#include "gateway/net/certificate.h"
 #include "protocol/ascii.h"
 
 namespace gatepost::gateway {
@@ -52,6 +52,27 @@ std::string why_unreadable(const std::string& file) {
     return ::access(file.c_str(), R_OK) == 0 ? last_error() : std::strerror(errno);
 }
 
+// Empty if the context has it now.
+std::string problem_with(SSL_CTX* ctx, const config::TlsIdentity& identity, const std::string& file) {
+    // Nobody is there to be asked for a passphrase, least of all at a reload.
+    SSL_CTX_set_default_passwd_cb(ctx, [](char*, int, int, void*) { return 0; });
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(ctx, identity.certificate.c_str()) != 1) {
+        return problem_of(identity, file,
+                          "certificate " + identity.certificate +
+                              " cannot be loaded: " + why_unreadable(identity.certificate) +
+                              "; it must be a PEM file that gatepost may read, own certificate first");
+    }
+    // A key of another type than the certificate's is taken beside it: only the second check sees that.
+    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1) {
+        return problem_of(identity, file,
+                          "key " + identity.key + " cannot be loaded: " + why_unreadable(identity.key) +
+                              "; it must be the unencrypted PEM key of " + identity.certificate);
+    }
+    return {};
+}
+
 protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std::string& file) {
     TlsContext context = make_context(TLS_server_method());
     SSL_CTX* ctx = context.get();
@@ -60,24 +81,8 @@ protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std
     SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
     static constexpr unsigned char kSessionContext[] = "gatepost";
     SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
-    // Nobody is there to be asked for a passphrase, least of all at a reload.
-    SSL_CTX_set_default_passwd_cb(ctx, [](char*, int, int, void*) { return 0; });
-    ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(ctx, identity.certificate.c_str()) != 1) {
-        return protocol::Problem{
-            problem_of(identity, file,
-                       "certificate " + identity.certificate +
-                           " cannot be loaded: " + why_unreadable(identity.certificate) +
-                           "; it must be a PEM file that gatepost may read, own certificate first")};
-    }
-    // A key of another type than the certificate's is taken beside it: only the second check sees that.
-    if (SSL_CTX_use_PrivateKey_file(ctx, identity.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1) {
-        return protocol::Problem{
-            problem_of(identity, file,
-                       "key " + identity.key + " cannot be loaded: " + why_unreadable(identity.key) +
-                           "; it must be the unencrypted PEM key of " + identity.certificate)};
-    }
+    const std::string problem = problem_with(ctx, identity, file);
+    if (!problem.empty()) return protocol::Problem{problem};
     return context;
 }
 
@@ -86,7 +91,6 @@ protocol::Result<TlsContext> load(const config::TlsIdentity& identity, const std
 protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(
     const std::vector<config::TlsIdentity>& identities, const std::string& config_file) {
     auto server = std::make_shared<TlsServer>();
-    server->stamps_ = stamps_of(identities);
     for (const auto& identity : identities) {
         auto context = load(identity, config_file);
         if (!context) return protocol::Problem{context.problem()};
@@ -103,17 +107,8 @@ protocol::Result<std::shared_ptr<TlsServer>> TlsServer::make(
 }
 
 void TlsServer::learn_names(SSL_CTX* context) {
-    const X509* certificate = SSL_CTX_get0_certificate(context);
-    const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
-        &GENERAL_NAMES_free);
-    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-        if (name->type != GEN_DNS) continue;
-        const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-        const auto size = static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName));
-        by_name_.try_emplace(protocol::lowered({text, size}), context);
-    }
+    for (const auto& name : dns_names_of(SSL_CTX_get0_certificate(context)))
+        by_name_.try_emplace(protocol::lowered(name), context);
 }
 
 SSL_CTX* TlsServer::find(const std::string& name) const {
@@ -141,12 +136,8 @@ int TlsServer::choose(SSL* ssl, int*, void* self) noexcept {
 
 std::vector<TlsServer::Expiry> TlsServer::expiries() const {
     std::vector<Expiry> all;
-    for (std::size_t i = 0; i < contexts_.size(); ++i) {
-        int days = 0, seconds = 0;
-        const X509* certificate = SSL_CTX_get0_certificate(contexts_[i].get());
-        if (ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(certificate)) == 1)
-            all.push_back({files_[i], seconds < 0 ? days - 1 : days});
-    }
+    for (std::size_t i = 0; i < contexts_.size(); ++i)
+        all.push_back({files_[i], days_left_of(SSL_CTX_get0_certificate(contexts_[i].get()))});
     return all;
 }
 
@@ -158,9 +149,18 @@ int TlsServer::days_left() const {
 
 TlsContext make_client_tls(config::DownstreamTls mode) {
     TlsContext context = make_context(TLS_client_method());
-    const bool verifies = mode == config::DownstreamTls::verify || mode == config::DownstreamTls::dane;
+    const bool verifies = mode == config::DownstreamTls::verify;
     if (verifies) SSL_CTX_set_default_verify_paths(context.get());
     SSL_CTX_set_verify(context.get(), verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+    if (SSL_CTX_dane_enable(context.get()) != 1) throw std::bad_alloc();  // for connections with records only
+    return context;
+}
+
+protocol::Result<TlsContext> make_client_tls(const config::Downstream& downstream, const std::string& file) {
+    TlsContext context = make_client_tls(downstream.tls);
+    if (!downstream.client) return context;
+    const std::string problem = problem_with(context.get(), *downstream.client, file);
+    if (!problem.empty()) return protocol::Problem{problem};
     return context;
 }
 

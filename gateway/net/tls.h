@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "gateway/net/certificate_watch.h"
 #include "gateway/net/ticket_keys.h"
 #include "protocol/result.h"
 
@@ -34,8 +33,6 @@ class TlsServer {
     std::vector<Expiry> expiries() const;
     // Days until the first of the certificates expires; negative if one has.
     int days_left() const;
-    // Of the files, from just before they were read.
-    const FileStamps& stamps() const { return stamps_; }
 
   private:
     void learn_names(ssl_ctx_st* context);
@@ -43,7 +40,6 @@ class TlsServer {
     static int choose(ssl_st* ssl, int* alert, void* self) noexcept;
 
     TicketKeys ticket_keys_;
-    FileStamps stamps_;
     std::vector<std::string> files_;  // one for each context
     std::vector<TlsContext> contexts_;
     std::map<std::string, ssl_ctx_st*>
@@ -52,5 +48,8 @@ class TlsServer {
 
 // The client's side, towards the downstream.
 TlsContext make_client_tls(config::DownstreamTls mode);
+// With the certificate that is shown to servers that ask for one. Fails as TlsServer::make does.
+protocol::Result<TlsContext> make_client_tls(const config::Downstream& downstream,
+                                             const std::string& config_file);
 
 }  // namespace gatepost::gateway

@@ -89,13 +89,40 @@ TlsStream::TlsStream(ssl_ctx_st& context, int descriptor, Role role)
     }
 }
 
-void TlsStream::expect_server(const std::string& name) {
-    if (protocol::IpAddress::parse(name)) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str());
-    } else {
-        SSL_set_tlsext_host_name(ssl_.get(), name.c_str());  // never an address (RFC 6066 section 3)
-        SSL_set1_host(ssl_.get(), name.c_str());
+bool TlsStream::expect_server(const ExpectedServer& server) {
+    if (!server.records.empty()) return expect_records(server);
+    SSL* ssl = ssl_.get();
+    if (protocol::IpAddress::parse(server.name))  // never in SNI (RFC 6066 section 3)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server.name.c_str()) == 1;
+    return SSL_set_tlsext_host_name(ssl, server.name.c_str()) == 1 &&
+           SSL_set1_host(ssl, server.name.c_str()) == 1;
+}
+
+bool TlsStream::expect_records(const ExpectedServer& server) {
+    SSL* ssl = ssl_.get();
+    if (SSL_dane_enable(ssl, server.name.c_str()) <= 0) return false;  // sets SNI and name
+    SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    if (!server.also_known_as.empty() && SSL_add1_host(ssl, server.also_known_as.c_str()) != 1) return false;
+    bool has_any = false;
+    for (const auto& record : server.records) {
+        const auto* data = reinterpret_cast<const unsigned char*>(record.data.data());
+        const int added =
+            SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching, data, record.data.size());
+        if (added < 0) return false;
+        has_any = has_any || added > 0;
     }
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+    ERR_clear_error();
+    return has_any;
+}
+
+// What the certificate lacks says more than that the handshake failed.
+void TlsStream::note_problem() {
+    const long found = SSL_get_verify_result(ssl_.get());
+    const bool verifies = SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
+    const char* reason = ERR_reason_error_string(ERR_peek_error());
+    if (verifies && found != X509_V_OK) reason = X509_verify_cert_error_string(found);
+    if (reason) problem_ = reason;
 }
 
 // SSL_get_error looks at this thread's queue, in which others may have left something.
@@ -109,7 +136,10 @@ TlsStream::Step TlsStream::step_of(int result) {
     const int why = SSL_get_error(ssl_.get(), result);
     if (why == SSL_ERROR_WANT_READ) return {State::wants_read};
     if (why == SSL_ERROR_WANT_WRITE) return {State::wants_write};
-    if (why != SSL_ERROR_ZERO_RETURN) is_broken_ = true;
+    if (why != SSL_ERROR_ZERO_RETURN) {
+        is_broken_ = true;
+        note_problem();
+    }
     ERR_clear_error();
     return {State::ended};
 }

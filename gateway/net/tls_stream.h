@@ -7,6 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "auth/dns_facts.h"
 
 struct bio_method_st;
 struct bio_st;
@@ -14,6 +17,15 @@ struct ssl_ctx_st;
 struct ssl_st;
 
 namespace gatepost::gateway {
+
+// Whom a client means to speak to.
+struct ExpectedServer {
+    std::string name;           // sent as SNI; checked if the context verifies, or if there are records
+    std::string also_known_as;  // with records: may stand in the certificate as well; may be empty
+    // DANE: the certificate must fit one of them (RFC 7671), whether the context verifies or not. Usage 3
+    // needs neither name nor date (RFC 7672 section 3.1.1), usage 2 does.
+    std::vector<auth::TlsaRecord> records;
+};
 
 class TlsStream {
   public:
@@ -33,8 +45,8 @@ class TlsStream {
     TlsStream(ssl_ctx_st& context, int descriptor, Role role);
     TlsStream(const TlsStream&) = delete;
 
-    // Before the handshake of a client: `name` is sent as SNI and, if the context verifies, checked.
-    void expect_server(const std::string& name);
+    // Before the handshake of a client. False if it cannot be checked as asked: then there must be none.
+    bool expect_server(const ExpectedServer& server);
 
     Step handshake();
     Step read(std::span<char> into);
@@ -46,6 +58,8 @@ class TlsStream {
     // Nothing has come that was not read yet, and the peer has not closed.
     bool is_quiet();
     std::string cipher() const;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    // What broke it, in OpenSSL's words; empty if nothing has, or nothing is known.
+    const std::string& problem() const { return problem_; }
 
     static constexpr std::size_t kMaxRecord = 16 * 1024;
 
@@ -62,11 +76,14 @@ class TlsStream {
     static int send(bio_st* bio, const char* from, int size);
     static const bio_method_st* method();
     Step step_of(int result);
+    bool expect_records(const ExpectedServer& server);
+    void note_problem();
     void prepare();
 
     Socket socket_;
     std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
     bool is_broken_ = false;
+    std::string problem_;
 };
 
 }  // namespace gatepost::gateway

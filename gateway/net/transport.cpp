@@ -176,9 +176,9 @@ awaitable<bool> Transport::accept_tls(ssl_ctx_st& context) {
     co_return is_safe;
 }
 
-awaitable<bool> Transport::start_tls(ssl_ctx_st& context, const std::string& name) {
+awaitable<bool> Transport::start_tls(ssl_ctx_st& context, const ExpectedServer& server) {
     begin_tls(context, TlsStream::Role::client);
-    tls_->expect_server(name);
+    if (!tls_->expect_server(server)) co_return false;
     const bool is_safe = co_await shake_hands();
     co_return is_safe;
 }
@@ -242,6 +242,10 @@ bool Transport::take_wake() {
 
 std::string Transport::tls_cipher() const {
     return tls_ ? tls_->cipher() : std::string();
+}
+
+std::string Transport::tls_problem() const {
+    return tls_ ? tls_->problem() : std::string();
 }
 
 bool Transport::looks_alive() {

@@ -30,9 +30,9 @@ class Transport {
     awaitable<bool> write(std::string_view bytes);
     awaitable<bool> write(
         std::vector<asio::const_buffer>& buffers);  // what is left in them afterwards means nothing
-    // The handshake as server or client; `name` is sent as SNI and, if the context verifies, checked.
+    // The handshake as server or client.
     awaitable<bool> accept_tls(ssl_ctx_st& context);
-    awaitable<bool> start_tls(ssl_ctx_st& context, const std::string& name);
+    awaitable<bool> start_tls(ssl_ctx_st& context, const ExpectedServer& server);
     // Says goodbye in TLS if there is some time left for it, and closes.
     awaitable<void> close();
     void close_now();
@@ -41,7 +41,8 @@ class Transport {
     void wake();
     bool take_wake();
     bool is_tls() const { return tls_ != nullptr; }
-    std::string tls_cipher() const;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    std::string tls_cipher() const;   // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+    std::string tls_problem() const;  // what broke it; empty if nothing has
     // Nothing to read, in TLS neither, and not closed by the peer; for kept connections.
     bool looks_alive();
     Socket& socket() { return socket_; }

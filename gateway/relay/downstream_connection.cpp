@@ -32,7 +32,7 @@ awaitable<protocol::ClientAction> finish_request(DownstreamConnection& connectio
                 dialogue.connection_lost();
             }
         } else if (std::get_if<protocol::ClientBeginTls>(&action)) {
-            const bool is_safe = co_await transport.start_tls(*connection.tls, connection.server);
+            const bool is_safe = co_await transport.start_tls(*connection.tls, connection.expected);
             if (is_safe) {
                 dialogue.tls_begun();
             } else {

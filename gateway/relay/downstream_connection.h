@@ -27,15 +27,16 @@ struct DownstreamConnection {
 
     Transport transport;
     protocol::ClientDialogue dialogue;
-    TlsContext tls;      // for the handshake
-    std::string server;  // for the log, and the name in its certificate
+    TlsContext tls;           // for the handshake
+    ExpectedServer expected;  // likewise
+    std::string server;       // for the log
     Place place;
     Clock::time_point idle_since{};
     std::size_t messages = 0;         // that went over it
     bool is_reused = false;           // it was kept before
     bool needs_reset = false;         // a transaction was left open
     bool tls_failed = false;          // the handshake, after STARTTLS had been agreed on
-    bool is_authenticated = false;    // TLS with a certificate of that name
+    bool is_authenticated = false;    // TLS with a certificate of its name, or of its TLSA records
     protocol::Capabilities greeting;  // of the first EHLO: what is said after XCLIENT may hide XCLIENT
     std::string announced;            // by XCLIENT: whose mail it is taken for
 };

@@ -4,6 +4,7 @@
 
 #include "auth/dns_facts.h"
 #include "gateway/dns/resolver.h"
+#include "gateway/log.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -12,43 +13,59 @@ constexpr std::chrono::seconds kConnectTime{10};   // for one address; the clien
 constexpr std::chrono::seconds kGreetingTime{60};  // up to EHLO in TLS; then the next server is tried
 
 // What goes through a Unix socket does not leave the machine.
-protocol::TlsWish wish_of(const config::DownstreamServer& server, config::DownstreamTls tls) {
-    if (server.kind == config::DownstreamKind::lmtp_unix) return protocol::TlsWish::never;
+protocol::TlsWish wish_of(const config::DownstreamServer& server, config::DownstreamTls tls,
+                          const DanePlan& plan) {
+    using protocol::TlsWish;
+    if (server.kind == config::DownstreamKind::lmtp_unix) return TlsWish::never;
     switch (tls) {
-        case config::DownstreamTls::none: return protocol::TlsWish::never;
-        case config::DownstreamTls::opportunistic: return protocol::TlsWish::if_offered;
-        case config::DownstreamTls::verify:
+        case config::DownstreamTls::none: return TlsWish::never;
+        case config::DownstreamTls::opportunistic: return TlsWish::if_offered;
+        case config::DownstreamTls::verify: return TlsWish::required;
         case config::DownstreamTls::dane: break;
     }
-    return protocol::TlsWish::required;
+    return plan.action == DanePlan::Action::opportunistic ? TlsWish::if_offered : TlsWish::required;
+}
+
+ExpectedServer expected_of(const config::DownstreamServer& server, const DanePlan& plan) {
+    if (plan.action != DanePlan::Action::authenticate) return {server.host, {}, {}};
+    // RFC 7672 section 3.2.2: the certificate may bear the configured name, too.
+    const bool is_same = plan.base_domain == server.host;
+    return {plan.base_domain, is_same ? std::string() : server.host, plan.records};
+}
+
+std::string tls_problem_of(const DownstreamConnection& connection) {
+    const std::string problem = connection.transport.tls_problem();
+    return problem.empty() ? "TLS handshake failed" : "TLS handshake failed: " + problem;
 }
 
 }  // namespace
 
 DownstreamConnector::DownstreamConnector(asio::io_context& context, Resolver& resolver,
-                                         const config::Settings& settings)
+                                         const config::Settings& settings, TlsContext tls)
     : context_(context),
       resolver_(resolver),
       settings_(settings),
-      tls_(make_client_tls(settings.downstream.tls)) {}
+      tls_(tls ? std::move(tls) : make_client_tls(settings.downstream.tls)) {}
 
-awaitable<std::vector<DownstreamConnector::Endpoint>> DownstreamConnector::addresses_of(
+// Nobody can publish records for an address, a socket or localhost: for those DANE is opportunistic.
+awaitable<DownstreamConnector::Whereabouts> DownstreamConnector::look_up(
     const config::DownstreamServer& server) {
-    std::vector<Endpoint> endpoints;
+    Whereabouts found;
+    std::vector<Endpoint>& endpoints = found.endpoints;
     const auto add = [&](const protocol::IpAddress& ip) {
         endpoints.emplace_back(tcp::endpoint(asio::ip::make_address(ip.text()), server.port));
     };
     if (server.kind == config::DownstreamKind::lmtp_unix) {
         endpoints.emplace_back(asio::local::stream_protocol::endpoint(server.path));
-        co_return endpoints;
+        co_return found;
     }
     if (const auto ip = protocol::IpAddress::parse(server.host)) {
         add(*ip);
-        co_return endpoints;
+        co_return found;
     }
     if (server.host == "localhost") {  // RFC 6761 section 6.3: never asked of the DNS
         endpoints.emplace_back(tcp::endpoint(asio::ip::make_address("127.0.0.1"), server.port));
-        co_return endpoints;
+        co_return found;
     }
     auth::DnsFacts facts = resolver_.facts();
     const std::function<void(auth::DnsFacts&)> evaluate = [&](auth::DnsFacts& known) {
@@ -58,18 +75,36 @@ awaitable<std::vector<DownstreamConnector::Endpoint>> DownstreamConnector::addre
             if (!answer) continue;
             for (const auto& ip : answer->addresses) add(ip);
         }
+        if (settings_.downstream.tls == config::DownstreamTls::dane)
+            found.plan = plan_dane(server.host, server.port, known);
     };
     co_await settle(resolver_, Clock::now() + settings_.limits.dns_timeout, facts, evaluate);
-    co_return endpoints;
+    co_return found;
+}
+
+// TLS that anybody could pretend to: said when it comes up, not with each connection.
+void DownstreamConnector::note_plan(const config::DownstreamServer& server, const DanePlan& plan) {
+    if (plan.action == DanePlan::Action::encrypt && plan.why != last_noted_) {
+        LogLine line("downstream");
+        log_warning(
+            line.add("server", server.url).add("state", "encrypted, not authenticated").add("why", plan.why));
+    }
+    last_noted_ = plan.why;
 }
 
 awaitable<std::unique_ptr<DownstreamConnection>> DownstreamConnector::connect(
     const config::DownstreamServer& server, Deadline last, std::string& why) {
     why = "no address for " + server.host;
-    const std::vector<Endpoint> endpoints = co_await addresses_of(server);
-    for (const auto& endpoint : endpoints) {
+    const Whereabouts found = co_await look_up(server);
+    note_plan(server, found.plan);
+    if (found.plan.action == DanePlan::Action::defer) {
+        why = found.plan.why;
+        co_return nullptr;
+    }
+    const protocol::TlsWish wish = wish_of(server, settings_.downstream.tls, found.plan);
+    for (const auto& endpoint : found.endpoints) {
         if (Clock::now() >= last) break;
-        Attempt attempt{server, endpoint, wish_of(server, settings_.downstream.tls), last};
+        Attempt attempt{server, endpoint, found.plan, wish, last};
         std::unique_ptr<DownstreamConnection> connection = co_await try_once(attempt);
         // Opportunistic: rather in the clear than not at all (RFC 7435).
         if (attempt.tls_failed && attempt.wish == protocol::TlsWish::if_offered) {
@@ -91,6 +126,7 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamConnector::try_once(A
         std::make_unique<DownstreamConnection>(Transport::Socket(context_), std::move(client), tls_);
     const bool has_host = !attempt.server.host.empty();
     connection->server = has_host ? attempt.server.host : attempt.server.path;
+    connection->expected = expected_of(attempt.server, attempt.plan);
     connection->transport.set_deadline(std::min<Deadline>(attempt.last, Clock::now() + kConnectTime));
     auto [error] = co_await connection->transport.socket().async_connect(attempt.endpoint, no_throw);
     if (error) {
@@ -111,7 +147,7 @@ awaitable<bool> DownstreamConnector::greet(DownstreamConnection& connection, Att
         co_await finish_request(connection, std::min<Deadline>(attempt.last, Clock::now() + time));
     attempt.tls_failed = connection.tls_failed;
     if (const auto* failed = std::get_if<protocol::ClientFailed>(&action)) {
-        attempt.why = attempt.tls_failed ? "TLS handshake failed" : failed->why;
+        attempt.why = attempt.tls_failed ? tls_problem_of(connection) : failed->why;
         co_return false;
     }
     const auto& reply = std::get<protocol::ClientDone>(action).reply;
@@ -119,7 +155,8 @@ awaitable<bool> DownstreamConnector::greet(DownstreamConnection& connection, Att
         attempt.why = reply.text();
         co_return false;
     }
-    const bool verifies = settings_.downstream.tls == config::DownstreamTls::verify;
+    const bool verifies = settings_.downstream.tls == config::DownstreamTls::verify ||
+                          attempt.plan.action == DanePlan::Action::authenticate;
     connection.is_authenticated = verifies && connection.dialogue.is_tls();
     connection.greeting = connection.dialogue.capabilities();
     co_return true;

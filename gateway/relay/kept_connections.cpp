@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gateway/log.h"
+#include "gateway/completion.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -15,16 +15,6 @@ constexpr std::size_t kMaxMessages = 200;
 bool is_of_use(DownstreamConnection& connection) {
     return connection.dialogue.is_usable() && connection.dialogue.is_at_rest() &&
            connection.transport.looks_alive();
-}
-
-void report(std::exception_ptr exception) {
-    if (!exception) return;
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        LogLine line("bug");
-        log_error(line.add("what", error.what()));
-    }
 }
 
 }  // namespace
@@ -69,7 +59,7 @@ void KeptConnections::let_go(std::unique_ptr<DownstreamConnection> connection) {
     ++*leaving_;
     const auto ended = [leaving = leaving_](std::exception_ptr exception) {
         --*leaving;
-        report(exception);
+        log_exception(exception);
     };
     asio::co_spawn(context_, say_goodbye(std::move(connection)), ended);
 }

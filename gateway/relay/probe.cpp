@@ -1,6 +1,6 @@
 #include "gateway/relay/probe.h"
 
-#include "gateway/log.h"
+#include "gateway/completion.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -25,16 +25,6 @@ awaitable<void> probe(std::shared_ptr<Environment> environment, std::size_t rout
     if (connection) destination.keep(std::move(connection));
 }
 
-void report(std::exception_ptr exception) {
-    if (!exception) return;
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        LogLine line("bug");
-        log_error(line.add("what", error.what()));
-    }
-}
-
 }  // namespace
 
 void probe_downstream(const std::shared_ptr<Environment>& environment) {
@@ -55,7 +45,7 @@ void probe_downstream(const std::shared_ptr<Environment>& environment) {
     relay.begin_probing();
     for (const auto& [route, server] : due) {
         relay.routes()[route]->servers().begin_asking(server);
-        asio::co_spawn(environment->context, probe(environment, route, server), report);
+        asio::co_spawn(environment->context, probe(environment, route, server), log_exception);
     }
 }
 

@@ -22,10 +22,14 @@ inline constexpr std::size_t kNotificationRoute = static_cast<std::size_t>(-1);
 
 class Relay {
   public:
-    // `disk`: threads for file work, which must end before what waits for it.
-    // `recipients`: of recipients.file, or null.
+    // `disk`: threads for file work, which must end before what waits for it. `tls`: of our side; null for
+    // one without a certificate. `recipients`: of recipients.file, or null.
     Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-          const config::Settings& settings, std::shared_ptr<RecipientFile> recipients = {});
+          const config::Settings& settings, TlsContext tls = nullptr,
+          std::shared_ptr<RecipientFile> recipients = nullptr);
+
+    // Our certificate has been renewed: for connections from now on.
+    void use(TlsContext tls) { connector_.use(std::move(tls)); }
 
     // Never null. `route`: Settings::route_of(), which all its recipients have in common, or
     // kNotificationRoute. The delivery must not outlive the relay.

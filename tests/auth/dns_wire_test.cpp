@@ -37,10 +37,11 @@ TEST(DnsQuery, HasHeaderQuestionAndEdns) {
     const auto query = make_query({RecordType::txt, "a.example"}, 0x1234, 0);
     const std::string question = tests::wire_name("a.example") + u16(16) + u16(1);
     const std::string opt = std::string(1, '\0') + u16(41) + u16(1232) + std::string(6, '\0');
-    EXPECT_EQ(query.packet, u16(0x1234) + u16(0x0100) + u16(1) + u16(0) + u16(0) + u16(1) + question + opt);
+    // RD and AD: whether DNSSEC vouches for the answer is asked, also without EDNS (RFC 6840 section 5.7).
+    EXPECT_EQ(query.packet, u16(0x1234) + u16(0x0120) + u16(1) + u16(0) + u16(0) + u16(1) + question + opt);
     EXPECT_EQ(query.question, question);
     EXPECT_EQ(make_query({RecordType::txt, "a.example"}, 0x1234, 0, Edns::off).packet,
-              u16(0x1234) + u16(0x0100) + u16(1) + u16(0) + u16(0) + u16(0) + question);
+              u16(0x1234) + u16(0x0120) + u16(1) + u16(0) + u16(0) + u16(0) + question);
 }
 
 TEST(DnsQuery, PutsLettersInTheCaseOfTheBits) {
@@ -218,6 +219,67 @@ TEST(DnsReply, GivesEachTypeItsValue) {
                    {RecordType::ptr, "1.2.0.192.in-addr.arpa"})
                   .answer.names,
               (std::vector<std::string>{"host.example"}));
+}
+
+TEST(DnsReply, IsSecureWhereTheServerSaysSo) {
+    constexpr unsigned kAd = 0x0020;
+    const auto address = a("host.example", "192.0.2.1");
+    const struct {
+        const char* reason;
+        WireAnswer answer;
+        bool is_secure;
+    } rows[] = {
+        {"without AD", {kNoError, {address}, {}}, false},
+        {"with AD", {kNoError | kAd, {address}, {}}, true},
+        {"that there is none", {kNxDomain | kAd, {}, {soa("example", 60, 60)}}, true},
+        {"CD is another bit", {kNoError | 0x0010, {address}, {}}, false},
+        {"a failure never is", {kServfail | kAd, {}, {}}, false},
+    };
+    for (const auto& row : rows)
+        EXPECT_EQ(read(row.answer, kQuestion).answer.is_secure, row.is_secure) << row.reason;
+    const auto alias =
+        read({kNoError | kAd, {cname("host.example", "B.test"), a("b.test", "192.0.2.1")}, {}}, kQuestion);
+    EXPECT_TRUE(alias.answer.is_secure);
+    EXPECT_EQ(alias.answer.canonical, "b.test");
+    EXPECT_EQ(read({kNoError, {address}, {}}, kQuestion).answer.canonical, "");
+}
+
+TEST(DnsReply, ReadsTlsaRecordsAndKeepsThoseThatAreNone) {
+    const DnsQuestion question{RecordType::tlsa, "_25._tcp.host.example"};
+    const auto tlsa = [&](const std::string& data) { return WireRecord{question.name, 52, 300, data}; };
+    const std::string digest(32, '\xab');
+    const struct {
+        const char* reason;
+        std::string data;
+        TlsaRecord record;
+    } rows[] = {
+        {"a digest", std::string("\3\1\1", 3) + digest, {3, 1, 1, digest}},
+        {"numbers that nobody has defined", std::string("\xff\xfe\xfd") + "x", {255, 254, 253, "x"}},
+        {"as large as a certificate",
+         std::string("\2\0\0", 3) + std::string(4000, 'c'),
+         {2, 0, 0, std::string(4000, 'c')}},
+    };
+    for (const auto& row : rows) {
+        const auto reply = read({kNoError, {tlsa(row.data)}, {}}, question);
+        EXPECT_EQ(reply.answer.status, DnsStatus::found) << row.reason;
+        EXPECT_EQ(reply.answer.tlsas, std::vector{row.record}) << row.reason;
+    }
+    // What is cut short is there, and of no use; or the whole packet is no answer. It never means "none".
+    for (const auto& cut : {std::string(), std::string("\3"), std::string("\3\1"), std::string("\3\1\1")}) {
+        const auto reply = read({kNoError, {tlsa(cut)}, {}}, question);
+        if (reply.kind == WireReply::Kind::foreign) continue;
+        EXPECT_EQ(reply.answer.status, DnsStatus::found) << cut.size();
+        ASSERT_EQ(reply.answer.tlsas.size(), 1u) << cut.size();
+        EXPECT_EQ(reply.answer.tlsas[0].data, "") << cut.size();
+    }
+}
+
+TEST(DnsReply, NamesTheTargetOfAnAliasThatWasAskedFor) {
+    const auto reply =
+        read({kNoError, {cname("host.example", "B.test")}, {}}, {RecordType::cname, "host.example"});
+    EXPECT_EQ(reply.answer.status, DnsStatus::found);
+    EXPECT_EQ(reply.answer.names, (std::vector<std::string>{"b.test"}));
+    EXPECT_TRUE(reply.alias_target.empty());
 }
 
 TEST(DnsReply, IgnoresRecordsThatAnswerSomethingElse) {

@@ -129,6 +129,8 @@ TEST(Load, TheAnnotatedFileNamesEveryKeyThatLoadKnows) {
                               "require_tls: {qqqqqqqq: 1}",
                               "downstream: {qqqqqqqq: 1}",
                               "downstream: {retry: {qqqqqqqq: 1}}",
+                              "downstream: {client_certificate: {qqqqqqqq: 1}}",
+                              "notifications: {qqqqqqqq: 1}",
                               "dns: {qqqqqqqq: 1}",
                               "policy: {qqqqqqqq: 1}",
                               "policy: {quarantine: {qqqqqqqq: 1}}",
@@ -235,7 +237,7 @@ const BadRow kBadValues[] = {
      "5:3: error: unknown key 'mesage_size' in limits; did you mean 'message_size'?\n",
      "a suggestion from the same mapping"},
     {"dns:\n  nameserver: 127.0.0.1\n",
-     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache\n",
+     "5:3: error: unknown key 'nameserver' in dns; known are: servers, timeout, tries, cache, trust_ad\n",
      "nothing like it: all"},
     {"policy:\n  quarantine:\n    heading: X-Q\n",
      "6:5: error: unknown key 'heading' in policy.quarantine; known are: header\n",
@@ -371,7 +373,9 @@ const BadRow kBadFiles[] = {
      "2:72: error: probe must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d\n",
      "what the downstream is told and asked"},
     {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
-     "2:53: error: tls: dane is not supported by this version; use verify\n"
+     "2:24: warning: tls: dane needs the server's name, for its DNS records; lmtp://127.0.0.1:24 has none "
+     "and is "
+     "treated as with tls: opportunistic\n"
      "2:66: error: spool is not supported by this version; use never: while the downstream is away, senders "
      "are told "
      "to try again\n",
@@ -414,19 +418,20 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "domains: [example.org, b@d]\n"
         "color: blue\n"
         "downstream: {servers: [\"smtp://h\"], spool: always}\n");
-    EXPECT_EQ(
-        findings(loaded),
-        "1:8: error: state must be a single value\n"
-        "2:11: error: hostname must be a full name such as mx1.example.org\n"
-        "3:20: error: sessions must be a whole number from 1 to 1000000\n"
-        "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
-        "4:24: error: 'b@d' is not a domain name\n"
-        "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
-        "require_tls, "
-        "domains, downstream, recipients, dns, policy, limits, smtp, defence, authserv_id, state, workers\n"
-        "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
-        "senders "
-        "are told to try again\n");
+    EXPECT_EQ(findings(loaded),
+              "1:8: error: state must be a single value\n"
+              "2:11: error: hostname must be a full name such as mx1.example.org\n"
+              "3:20: error: sessions must be a whole number from 1 to 1000000\n"
+              "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
+              "4:24: error: 'b@d' is not a domain name\n"
+              "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
+              "require_tls, "
+              "domains, downstream, recipients, notifications, dns, policy, limits, smtp, defence, "
+              "authserv_id, state, "
+              "workers\n"
+              "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
+              "senders "
+              "are told to try again\n");
 }
 
 TEST(Load, WarnsAndGoesOnWhereNothingIsWrongYet) {

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-KINDS = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+KINDS = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 
 
 def wire_name(name):
@@ -21,6 +21,9 @@ def rdata(kind, value):
     if kind == "MX":
         preference, host = value.split()
         return struct.pack(">H", int(preference)) + wire_name(host)
+    if kind == "TLSA":
+        usage, selector, matching, data = value.split()
+        return bytes([int(usage), int(selector), int(matching)]) + bytes.fromhex(data)
     return wire_name(value)
 
 

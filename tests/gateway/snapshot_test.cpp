@@ -93,12 +93,85 @@ TEST_F(SnapshotTest, VerifyingNeedsNoCertificate) {
     EXPECT_TRUE(result.problems.empty());
 }
 
+TEST_F(SnapshotTest, ReadsTheKeyOfNotifications) {
+    const std::string with_key = std::string(kGood) + "notifications: {selector: gp1, key: a.key}\n";
+    folder.write("a.key", auth::PrivateKey::generate(auth::KeyType::ed25519).pem());
+    const auto good = take(with_key, Purpose::checking);
+    ASSERT_TRUE(good.snapshot) << joined(good.problems);
+    ASSERT_TRUE(good.snapshot->notification_key);
+    EXPECT_EQ(good.snapshot->notification_key->type(), auth::KeyType::ed25519);
+    EXPECT_FALSE(take(kGood, Purpose::checking).snapshot->notification_key) << "none is named";
+    folder.write("a.key", "-----BEGIN PRIVATE KEY-----\n");
+    const auto bad = take(with_key, Purpose::checking);
+    EXPECT_FALSE(bad.snapshot);
+    EXPECT_NE(joined(bad.problems).find("gatepost.yaml:6:37: error: notifications.key: "), std::string::npos)
+        << joined(bad.problems);
+    EXPECT_TRUE(take(with_key, Purpose::verifying).snapshot) << "verifying sends nothing";
+    EXPECT_TRUE(take(std::string(kGood) + "notifications: {enabled: false, selector: gp1, key: a.key}\n",
+                     Purpose::checking)
+                    .snapshot)
+        << "not needed";
+}
+
 TEST_F(SnapshotTest, TakesTheSystemsResolverWhereNoneIsNamed) {
     EXPECT_FALSE(take(kGood, Purpose::checking).snapshot->dns_servers.empty());
     const auto named =
         take(std::string(kGood) + "dns: {servers: [\"192.0.2.53:5353\"]}\n", Purpose::checking);
     ASSERT_EQ(named.snapshot->dns_servers.size(), 1u);
     EXPECT_EQ(named.snapshot->dns_servers[0].text(), "192.0.2.53:5353");
+}
+
+TEST_F(SnapshotTest, DaneNeedsAResolverWhoseWordCounts) {
+    const struct {
+        const char* dns;
+        bool is_good;
+    } rows[] = {
+        {"servers: [\"127.0.0.1:53\"]", true},
+        {"servers: [\"[::1]:53\"]", true},
+        {"servers: [\"192.0.2.53\"]", false},
+        {"servers: [\"192.0.2.53\"], trust_ad: true", true},
+        {"servers: [\"127.0.0.1\", \"192.0.2.53\"]", false},  // asked when the first is silent
+    };
+    for (const auto& row : rows) {
+        const std::string text =
+            "hostname: mx.example.org\ndomains: [example.org]\nstate: state\n"
+            "downstream: {servers: [\"smtp://mail.example.org\"], tls: dane}\ndns: {" +
+            std::string(row.dns) + "}\n";
+        const auto result = take(text, Purpose::checking);
+        EXPECT_EQ(result.snapshot != nullptr, row.is_good) << row.dns << joined(result.problems);
+        if (row.is_good) continue;
+        EXPECT_NE(joined(result.problems).find("gatepost.yaml:4:"), std::string::npos)
+            << joined(result.problems);
+        EXPECT_NE(joined(result.problems)
+                      .find("tls: dane needs DNSSEC, and the answers of the DNS server 192.0.2.53:53"),
+                  std::string::npos)
+            << joined(result.problems);
+    }
+}
+
+TEST_F(SnapshotTest, ChecksTheCertificateForTheDownstream) {
+    const auto made = tests::make_certificate("DNS:mx.example.org"),
+               other = tests::make_certificate("DNS:b.example");
+    folder.write("a.pem", made.certificate);
+    folder.write("a.key", made.key);
+    folder.write("b.key", other.key);
+    const struct {
+        const char* files;
+        const char* says;
+    } rows[] = {{"certificate: a.pem, key: a.key", ""},
+                {"certificate: none.pem, key: a.key", ":4:64: error: certificate "},
+                {"certificate: a.pem, key: b.key", ":4:64: error: key "}};
+    for (const auto& row : rows) {
+        const std::string text =
+            "hostname: mx.example.org\ndomains: [example.org]\nstate: state\n"
+            "downstream: {servers: [\"smtp://10.0.0.5\"], client_certificate: {" +
+            std::string(row.files) + "}}\n";
+        const auto result = take(text, Purpose::checking);
+        EXPECT_EQ(result.snapshot != nullptr, !*row.says) << joined(result.problems);
+        EXPECT_NE(joined(result.problems).find(row.says), std::string::npos) << joined(result.problems);
+        const std::size_t watched = result.snapshot ? result.snapshot->stamps.size() : 0;
+        EXPECT_EQ(watched, *row.says ? 0u : 2u) << "both files";
+    }
 }
 
 TEST(SystemHostname, IsADomain) {

@@ -70,6 +70,19 @@ TEST(DnsServers, AZoneThatIsSilentWhileOthersAnswerIsNotTheServersFault) {
     EXPECT_EQ(servers.order(kNow + 5s), (Order{1, 0})) << "but nothing has been heard since that question";
 }
 
+TEST(DnsServers, AreBelievedOverASafePathOnly) {
+    const auto at = [](const char* ip) { return config::Endpoint{*protocol::IpAddress::parse(ip), 53}; };
+    config::Dns settings;
+    for (const auto* near : {"127.0.0.1", "127.0.0.53", "::1"})
+        EXPECT_TRUE(trusts_ad_of(at(near), settings)) << near;
+    for (const auto* far : {"192.0.2.53", "10.0.0.1", "2001:db8::1", "128.0.0.1"}) {
+        EXPECT_FALSE(trusts_ad_of(at(far), settings)) << far;
+        settings.trust_ad = true;
+        EXPECT_TRUE(trusts_ad_of(at(far), settings)) << far;
+        settings.trust_ad = false;
+    }
+}
+
 TEST(DnsServers, BurstsArePaced) {
     DnsServers servers(2);
     for (std::size_t i = 0; i < DnsServers::kBurst; ++i) {

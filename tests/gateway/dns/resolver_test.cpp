@@ -328,6 +328,32 @@ TEST_F(ResolverTest, ContinuesAChainOfAliases) {
     EXPECT_EQ(first.asked.size(), 3u);
 }
 
+TEST_F(ResolverTest, AnAnswerIsSecureIfEachPartOfItIs) {
+    constexpr unsigned kAd = 0x81a0, kPlain = 0x8180;
+    const struct {
+        const char* reason;
+        unsigned alias_flags, address_flags;
+        bool is_secure;
+    } rows[] = {{"both", kAd, kAd, true},
+                {"an insecure end", kAd, kPlain, false},
+                {"an insecure alias", kPlain, kAd, false}};
+    int number = 0;
+    for (const auto& row : rows) {
+        const std::string name = "h" + std::to_string(number++) + ".example";
+        first.answer = [&](const Asked& asked) {
+            const bool is_alias = asked.lowered_name() == name;
+            const auto record = is_alias ? cname(name, "end.test") : a("end.test", kRight);
+            return std::vector{WireAnswer{
+                .flags = is_alias ? row.alias_flags : row.address_flags,
+                .answer = {record}}.to(asked.packet)};
+        };
+        const auto answer = ask({RecordType::a, name});
+        EXPECT_EQ(answer.is_secure, row.is_secure) << row.reason;
+        EXPECT_EQ(answer.canonical, "end.test") << row.reason;
+        EXPECT_EQ(resolver().cached({RecordType::a, name})->is_secure, row.is_secure) << row.reason;
+    }
+}
+
 TEST_F(ResolverTest, EndsLoopsOfAliases) {
     const struct {
         const char* reason;

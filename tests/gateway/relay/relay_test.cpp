@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/completion.h"
 #include "gateway/dns/resolver.h"
 #include "tests/gateway/relay/downstream_peer.h"
 
@@ -16,7 +17,7 @@ struct Taken {
 };
 
 awaitable<void> take_one(DownstreamRoute& route, Taken& taken) {
-    DownstreamRoute::Tries tries = route.fresh_tries();
+    DownstreamRoute::Tries tries = route.fresh_tries(Deadline::max());
     std::unique_ptr<DownstreamConnection> connection = co_await route.obtain(tries);
     taken.connection = std::move(connection);
     taken.is_done = true;
@@ -36,7 +37,7 @@ class RelayTest : public testing::Test {
         peer.connection->needs_reset = true;
         route.keep(std::move(peer.connection));
     }
-    void begin_taking() { asio::co_spawn(context, take_one(route, taken), asio::detached); }
+    void begin_taking() { asio::co_spawn(context, take_one(route, taken), log_exception); }
     void run(std::chrono::milliseconds time) {
         const auto end = Clock::now() + time;
         while (!taken.is_done && Clock::now() < end) {
