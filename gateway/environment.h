@@ -12,6 +12,7 @@
 #include "gateway/net/certificate_watch.h"
 #include "gateway/net/tls.h"
 #include "gateway/relay/relay.h"
+#include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
 
@@ -22,24 +23,28 @@ struct Snapshot {
     TlsContext client_tls;           // towards the downstream
     FileStamps stamps;               // of all certificates and keys, from just before they were read
     std::vector<config::Endpoint> dns_servers;
-    std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
     // Signs notifications, in the thread of the queue alone; null: none are sent.
     std::shared_ptr<const auth::PrivateKey> notification_key;
+    std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
 };
 
 struct Environment {
-    Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken)
+    // `messages`: null if nothing is spooled; outlives all sessions.
+    Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken,
+                Spool* messages = nullptr)
         : context(io),
           snapshot(std::move(taken)),
           settings(snapshot->settings),
           resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings, snapshot->client_tls, snapshot->recipients) {}
+          relay(io, disk, resolver, settings, snapshot->client_tls, snapshot->recipients),
+          spool(messages) {}
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;
     const config::Settings& settings;
     Resolver resolver;
     Relay relay;
+    Spool* const spool;
     auth::SpfCache spf_cache;
     auth::DkimKeyCache key_cache;
     Clock::time_point next_list_warning{};  // of a DNS list that answers nonsense

@@ -15,6 +15,7 @@
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
+#include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -62,10 +63,11 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot,
-              std::string file, std::string listening_on)
+    Conductor(asio::io_context& context, Workers& workers, Spool* spool,
+              std::shared_ptr<const Snapshot> snapshot, std::string file, std::string listening_on)
         : context_(context),
           workers_(workers),
+          spool_(spool),
           snapshot_(std::move(snapshot)),
           file_(std::move(file)),
           listening_on_(std::move(listening_on)),
@@ -129,6 +131,7 @@ class Conductor {
 
     void use(std::shared_ptr<const Snapshot> next) {
         snapshot_ = std::move(next);
+        if (spool_) spool_->use(snapshot_->settings.queue);
         for (const auto& worker : workers_) worker->use(snapshot_);
         use_certificates();
     }
@@ -219,6 +222,10 @@ class Conductor {
             return all;
         };
         const auto& running = snapshot_->settings;
+        if (!spool_ && next.downstream.spool != config::SpoolMode::never) {
+            LogLine line("config");
+            log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
+        }
         if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
         LogLine line("config");
         log_warning(
@@ -271,6 +278,7 @@ class Conductor {
 
     asio::io_context& context_;
     Workers& workers_;
+    Spool* const spool_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
     const std::string listening_on_;
@@ -281,6 +289,14 @@ class Conductor {
     std::chrono::microseconds watchdog_{0};
 };
 
+// What was accepted before is known before anything new comes.
+void recover(Spool& spool) {
+    std::size_t messages = 0;
+    spool.recover([&](const Spooled&) { ++messages; });
+    LogLine line("spool");
+    log_info(line.add("state", "open").add("messages", messages));
+}
+
 }  // namespace
 
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
@@ -288,6 +304,11 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is "no room", not the end
     const auto& settings = snapshot->settings;
     raise_descriptor_limit(settings.limits.sessions);
+    const auto spool = open_spool(settings);
+    if (!spool) {
+        std::fprintf(stderr, "%s\n", spool.problem().c_str());
+        return EX_CANTCREAT;
+    }
     auto sockets = sockets_for(settings, worker_count(settings));
     if (!sockets) {
         std::fprintf(stderr, "%s\n", sockets.problem().c_str());
@@ -295,13 +316,14 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     }
     const std::string listening_on = addresses_of(sockets->front());
     start_log();
+    if (*spool) recover(**spool);
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
     for (auto& set : *sockets)
-        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
-    Conductor conductor(context, workers, snapshot, file, listening_on);
+        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk, spool->get()));
+    Conductor conductor(context, workers, spool->get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
@@ -312,6 +334,7 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                  .add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
+    if (*spool) (*spool)->finish();
     for (const auto& worker : workers) worker->stop();
     for (const auto& worker : workers) worker->join();
     LogLine stopped("stop");

@@ -125,6 +125,7 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
         if (!problem.empty()) result.problems.push_back(problem);
         check_dane(settings, *snapshot, result.problems);
     }
+    if (purpose != Purpose::verifying) snapshot->notification_key = read_key(settings, result.problems);
     if (purpose != Purpose::verifying && !settings.recipients.file.empty()) {
         auto recipients = RecipientFile::open(settings.recipients.file);
         if (recipients) {
@@ -133,7 +134,6 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
             result.problems.push_back("recipients.file: error: " + recipients.problem());
         }
     }
-    if (purpose != Purpose::verifying) snapshot->notification_key = read_key(settings, result.problems);
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;
     snapshot->settings = std::move(settings);

@@ -52,11 +52,12 @@ void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
 }  // namespace
 
 Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapshot, Admission& admission,
-               asio::thread_pool& disk)
+               asio::thread_pool& disk, Spool* spool)
     : admission_(admission),
       work_(asio::make_work_guard(context_)),
       disk_(disk),
-      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))) {
+      spool_(spool),
+      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot), spool)) {
     for (const int socket : sockets) {
         look_for_half_open(socket, environment_->settings.limits.write_timeout);
         acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
@@ -249,7 +250,7 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
-        const auto next = std::make_shared<Environment>(context_, disk_, snapshot);
+        const auto next = std::make_shared<Environment>(context_, disk_, snapshot, spool_);
         std::exchange(environment_, next)->relay.retire();
         for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
         probe_downstream(environment_);
