@@ -234,7 +234,7 @@ awaitable<Outcome> SmtpDelivery::add_recipient(const protocol::Recipient& recipi
     answer_ = unreachable();
     unfit_.reset();
     deadline_ = relay_.deadline();
-    tries_ = route_.fresh_tries();
+    tries_ = route_.fresh_tries(deadline_);
     for (;;) {
         const Try last = co_await ask_somebody(recipient);
         if (last == Try::done) co_return answer_;
