@@ -1,36 +1,11 @@
 #include "config/load_downstream.h"
 
-#include "config/units.h"
+#include "config/load_servers.h"
 
 namespace gatepost::config {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::size_t kMaxSocketPath = 107;  // unix(7)
-
-void read_server(Mapping& map, const YAML::Node& node, const std::filesystem::path& folder,
-                 std::vector<DownstreamServer>& servers) {
-    const auto text = scalar(node, "a downstream server", map.findings());
-    if (!text) return;
-    auto server = parse_downstream(*text);
-    if (!server) {
-        note(map.findings(), node,
-             shown(*text) +
-                 " is no downstream server; write smtp://host:25, lmtp://host:24, lmtp+unix:///path or "
-                 "maildir:///path");
-        return;
-    }
-    server->place = place_of(node);
-    if (!server->path.empty()) {
-        server->path = (folder / server->path).lexically_normal().string();
-    }
-    if (server->kind == DownstreamKind::lmtp_unix && server->path.size() > kMaxSocketPath) {
-        note(map.findings(), node,
-             "the path of a socket has at most 107 octets; make a symbolic link to its folder");
-    }
-    servers.push_back(std::move(*server));
-}
 
 void read_client_certificate(Mapping& downstream, std::optional<TlsIdentity>& client,
                              const std::filesystem::path& folder) {
@@ -54,15 +29,20 @@ bool has_name(const DownstreamServer& server) {
     return !server.host.empty() && server.host != "localhost" && !protocol::IpAddress::parse(server.host);
 }
 
+void note_nameless(const std::vector<DownstreamServer>& servers, Findings& findings) {
+    for (const auto& server : servers) {
+        if (has_name(server)) continue;
+        findings.push_back({Finding::Weight::warning, server.place,
+                            "tls: dane needs the server's name, for its DNS records; " + server.url +
+                                " has none and is treated as with tls: opportunistic"});
+    }
+}
+
 void note_dane(Mapping& map, Downstream& downstream) {
     if (downstream.tls != DownstreamTls::dane) return;
     downstream.tls_place = place_of(map["tls"]);
-    for (const auto& server : downstream.servers) {
-        if (has_name(server)) continue;
-        map.findings().push_back({Finding::Weight::warning, server.place,
-                                  "tls: dane needs the server's name, for its DNS records; " + server.url +
-                                      " has none and is treated as with tls: opportunistic"});
-    }
+    note_nameless(downstream.servers, map.findings());
+    for (const auto& route : downstream.routes) note_nameless(route.servers, map.findings());
 }
 
 // What can be written but not done yet is refused, so that nobody relies on it.
@@ -72,14 +52,6 @@ void refuse_unsupported(Mapping& map, const Downstream& downstream) {
              "spool is not supported by this version; use never: while the downstream is away, senders are "
              "told to "
              "try again");
-    }
-    for (const auto& server : downstream.servers) {
-        const bool is_maildir_of_several =
-            server.kind == DownstreamKind::maildir && downstream.servers.size() > 1;
-        if (is_maildir_of_several) {
-            map.findings().push_back({Finding::Weight::error, server.place,
-                                      "a maildir must be the only server; leave out it or the others"});
-        }
     }
 }
 
@@ -96,7 +68,7 @@ void read_retry(Mapping& downstream, RetryTimes& retry) {
 void read_downstream(Mapping& top, Settings& settings, const std::filesystem::path& folder) {
     Mapping map(top["downstream"], "downstream", top.findings());
     auto& downstream = settings.downstream;
-    map.each("servers", [&](const YAML::Node& node) { read_server(map, node, folder, downstream.servers); });
+    read_servers(map, "servers", folder, downstream.servers);
     if (const auto node = map["servers"]; is_missing(node) && map.is_mapping()) {
         note(top.findings(),
              node         ? node
@@ -104,6 +76,9 @@ void read_downstream(Mapping& top, Settings& settings, const std::filesystem::pa
                           : top.node(),
              "downstream.servers is missing: say where accepted mail goes, e.g. [\"smtp://10.0.0.5:25\"]");
     }
+    read_routes(map, settings, folder);
+    refuse_loops(settings, downstream.servers, map.findings());
+    for (const auto& route : downstream.routes) refuse_loops(settings, route.servers, map.findings());
     map.choice<DownstreamTls>("tls", downstream.tls,
                               {{"none", DownstreamTls::none},
                                {"opportunistic", DownstreamTls::opportunistic},

@@ -28,11 +28,16 @@ void prepare_folders(const config::Settings& settings, std::vector<std::string>&
         problems.push_back(place(settings, {}) + ": error: state: " + settings.state + ": " + why +
                            "; large messages wait there: name a folder that gatepost may write to");
     }
-    for (const auto& server : settings.downstream.servers) {
-        if (server.kind != config::DownstreamKind::maildir) continue;
-        const std::string problem = prepare_maildir(server.path);
-        if (!problem.empty()) problems.push_back(place(settings, server.place) + ": error: " + problem);
-    }
+    const auto prepare = [&](const std::vector<config::DownstreamServer>& servers) {
+        for (const auto& server : servers) {
+            if (server.kind != config::DownstreamKind::maildir) continue;
+            const std::string problem = prepare_maildir(server.path);
+            if (!problem.empty()) problems.push_back(place(settings, server.place) + ": error: " + problem);
+        }
+    };
+    prepare(settings.downstream.servers);
+    for (const auto& route : settings.downstream.routes) prepare(route.servers);
+    prepare(settings.notifications.relay);
 }
 
 bool are_the_same(const std::vector<config::TlsIdentity>& some,

@@ -115,6 +115,7 @@ inline constexpr FixedReply kMailboxFull{452, "4.2.2", "Mailbox full"};
 inline constexpr FixedReply kNullSenderManyRecipients{452, "4.5.3",
                                                       "One recipient at a time for the null sender"};
 inline constexpr FixedReply kOneRecipientAtATime{452, "4.5.3", "One recipient at a time, please"};
+inline constexpr FixedReply kOneDestinationAtATime{452, "4.5.3", "One destination at a time, please"};
 inline constexpr FixedReply kMailLoop{554, "5.4.6", "Mail loop"};
 inline constexpr FixedReply kSpfFail{550, "5.7.23", "SPF fail"};
 inline constexpr FixedReply kAuthenticationUnclear{451, "4.7.0",

@@ -9,6 +9,7 @@
 
 #include "auth/message_verifier.h"
 #include "gateway/cli/verify_report.h"
+#include "gateway/completion.h"
 #include "gateway/log.h"
 #include "gateway/server/transaction.h"
 #include "protocol/address.h"
@@ -110,7 +111,7 @@ int verify(const VerifyRequest& request, std::shared_ptr<const Snapshot> snapsho
     verifier.end_of_body();
     environment.resolver.prefetch(verifier.questions());
     auth::Verification verification;
-    asio::co_spawn(context, evaluate(environment, verifier, verification), asio::detached);
+    asio::co_spawn(context, evaluate(environment, verifier, verification), log_exception);
     context.run();
     policy::Judgement judgement =
         policy::judge(std::move(verification), circumstances(request, client), *header, settings, "verify");

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "gateway/completion.h"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -169,7 +171,7 @@ void Resolver::Query::go_by_tcp() {
         resolver_.context_,
         ask_by_tcp(resolver_.context_, shared_from_this(), departures_, resolver_.endpoints_[server()].by_tcp,
                    resolver_.settings_.timeout, std::move(place)),
-        asio::detached);
+        log_exception);
 }
 
 // Takes all it needs with it: the resolver may be gone before it begins.

@@ -11,6 +11,12 @@
 namespace gatepost::gateway {
 
 struct DownstreamConnection {
+    // Of whom it is a connection: a route of Relay and a server of that route.
+    struct Place {
+        std::size_t route = 0, server = 0;
+        friend bool operator==(const Place&, const Place&) = default;
+    };
+
     explicit DownstreamConnection(Transport::Socket socket, protocol::ClientSettings settings,
                                   TlsContext context)
         : transport(std::move(socket)), dialogue(std::move(settings)), tls(std::move(context)) {}
@@ -24,8 +30,10 @@ struct DownstreamConnection {
     TlsContext tls;           // for the handshake
     ExpectedServer expected;  // likewise
     std::string server;       // for the log
-    std::size_t server_index = 0;
+    Place place;
     Clock::time_point idle_since{};
+    std::size_t messages = 0;         // that went over it
+    bool is_reused = false;           // it was kept before
     bool needs_reset = false;         // a transaction was left open
     bool tls_failed = false;          // the handshake, after STARTTLS had been agreed on
     bool is_authenticated = false;    // TLS with a certificate of its name, or of its TLSA records

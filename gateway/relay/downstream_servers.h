@@ -1,9 +1,11 @@
-// What is known of each downstream server: what it can do, whether it is there. Facts and times go in, and
-// out comes which one to turn to and what clients may be offered. Without I/O and without a clock of its own.
+// What is known of each server of a route: what it can do, whether it is there. Facts and times go in, and
+// out comes which one to turn to and what clients may be offered. Without I/O and without a clock or dice of
+// its own.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -15,17 +17,34 @@ class DownstreamServers {
   public:
     using Time = std::chrono::steady_clock::time_point;
     using Duration = std::chrono::steady_clock::duration;
+    struct Preference {
+        std::size_t priority = 0;  // the lowest number first
+        std::size_t weight = 1;    // among those of one priority
+    };
+    // What follows from a fact, for the log: said once, not of each message.
+    enum class Change { none, became_unavailable, became_available };
 
-    explicit DownstreamServers(std::size_t count) : servers_(count) {}
+    explicit DownstreamServers(std::vector<Preference> preferences);
 
-    // It greeted us, or greeted us anew after XCLIENT.
-    void note_greeting(std::size_t server, const protocol::Capabilities& can, Time now);
-    // `took`: how long it was waited for. One that has let us wait is left alone for a while, so that not
-    // each message waits for it; one that refused at once is only asked last.
-    void note_failure(std::size_t server, Duration took, Time now);
+    // It greeted us, or greeted us anew after XCLIENT. One that broke in a transaction a moment ago is not
+    // believed for that alone.
+    Change note_greeting(std::size_t server, const protocol::Capabilities& can, Time now);
+    // It could not be connected to. `took`: how long it was waited for. One that has let us wait is left
+    // alone for a while, so that not each message waits for it; one that refused at once is only asked last.
+    Change note_failure(std::size_t server, Duration took, Time now);
+    // It greeted us well and then broke, before it had taken a recipient; `took` as above.
+    Change note_break(std::size_t server, Duration took, Time now);
+    // It answered to a recipient, whatever it said.
+    void note_answer(std::size_t server) { servers_[server].breaks = 0; }
 
-    // Whom to try, in this order; empty while all are left alone.
-    std::vector<std::size_t> order(Time now) const;
+    // Whom to try, in this order: those that are there by priority, within one priority by weight (RFC 2782),
+    // then those that failed. Empty while all are left alone. `chance`: any number, another each time.
+    std::vector<std::size_t> order(Time now, std::uint64_t chance) const;
+    bool is_there(std::size_t server) const { return !servers_[server].is_failing; }
+    // What it last said; nothing before its first greeting.
+    const std::optional<protocol::Capabilities>& can(std::size_t server) const {
+        return servers_[server].can;
+    }
     // What all can do that are there; of all that were once there, if none is. Nothing before the first
     // greeting.
     std::optional<protocol::Capabilities> offered() const;
@@ -42,14 +61,18 @@ class DownstreamServers {
 
   private:
     struct Server {
+        Preference preference;
         std::optional<protocol::Capabilities> can;
         Time learned{};
+        bool is_failing = false;
         unsigned failures = 0;  // since the last greeting
-        Time left_alone_until{}, asked_again_from{};
+        unsigned breaks = 0;    // since the last answer to a recipient
+        Time left_alone_until{}, asked_again_from{}, not_believed_until{};
         bool is_being_asked = false;
     };
+    Change fail(Server& server, Duration pause, Duration took, Time now);
+
     std::vector<Server> servers_;
-    std::size_t first_ = 0;  // the last one that greeted us
 };
 
 }  // namespace gatepost::gateway

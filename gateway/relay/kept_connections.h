@@ -20,16 +20,20 @@ class KeptConnections {
         : context_(context), times_(times), timer_(context) {}
     KeptConnections(const KeptConnections&) = delete;
 
-    // The one used last that is alive, or null. What has come unasked for makes a connection useless: it
-    // would be taken for the answer to the next command.
-    std::unique_ptr<DownstreamConnection> take();
+    // The one to that server used last that is alive, or null. What has come unasked for makes a connection
+    // useless: it would be taken for the answer to the next command.
+    std::unique_ptr<DownstreamConnection> take(DownstreamConnection::Place to);
+    // One that has carried many messages gets a QUIT instead.
     void keep(std::unique_ptr<DownstreamConnection> connection);
     // Goodbye to all, and to those that come back later.
     void retire();
     std::size_t size() const { return kept_.size(); }
+    // To whom QUIT was said and who has not been heard of since.
+    std::size_t leaving() const { return *leaving_; }
 
   private:
     void let_go(std::unique_ptr<DownstreamConnection> connection);
+    void make_room_beside(DownstreamConnection::Place place);
     void arm();
     void sweep();
 
@@ -40,6 +44,7 @@ class KeptConnections {
     bool is_armed_ = false, is_retired_ = false;
     std::shared_ptr<bool> presence_ =
         std::make_shared<bool>(true);  // a timer that fired just now may come late
+    std::shared_ptr<std::size_t> leaving_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace gatepost::gateway

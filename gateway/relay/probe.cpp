@@ -1,43 +1,51 @@
 #include "gateway/relay/probe.h"
 
+#include "gateway/completion.h"
+
 namespace gatepost::gateway {
 namespace {
 
 constexpr std::chrono::seconds kProbeTime{30};  // for all addresses of a server
 
-awaitable<void> probe(std::shared_ptr<Environment> environment, std::size_t server) {
+awaitable<void> probe(std::shared_ptr<Environment> environment, std::size_t route, std::size_t server) {
     Relay& relay = environment->relay;
+    DownstreamRoute& destination = *relay.routes()[route];
     struct Asking {  // ends whatever happens
         Relay& relay;
+        DownstreamRoute& destination;
         std::size_t server;
         ~Asking() {
-            relay.servers().end_asking(server);
+            destination.servers().end_asking(server);
             relay.end_probing();
         }
     };
-    const Asking asking{relay, server};
-    std::string why;
+    const Asking asking{relay, destination, server};
     std::unique_ptr<DownstreamConnection> connection =
-        co_await relay.connect_to(server, Clock::now() + kProbeTime, why);
-    if (connection) relay.keep(std::move(connection));
+        co_await destination.connect_to(server, Clock::now() + kProbeTime);
+    if (connection) destination.keep(std::move(connection));
 }
 
 }  // namespace
 
 void probe_downstream(const std::shared_ptr<Environment>& environment) {
     Relay& relay = environment->relay;
-    if (!relay.is_smtp()) return;
-    auto& servers = relay.servers();
     const auto max_age = environment->settings.downstream.probe;
-    std::vector<std::size_t> due;
-    for (std::size_t i = 0; i < servers.size(); ++i) {
-        if (servers.is_due(i, max_age, Clock::now())) due.push_back(i);
+    struct Due {
+        std::size_t route, server;
+    };
+    std::vector<Due> due;
+    for (std::size_t route = 0; route < relay.routes().size(); ++route) {
+        auto& destination = *relay.routes()[route];
+        if (destination.is_maildir()) continue;
+        for (std::size_t server = 0; server < destination.servers().size(); ++server) {
+            if (destination.servers().is_due(server, max_age, Clock::now())) due.push_back({route, server});
+        }
     }
     if (due.empty()) return;
     relay.begin_probing();
-    for (const std::size_t server : due) {
-        servers.begin_asking(server);
-        asio::co_spawn(environment->context, probe(environment, server), asio::detached);
+    for (const auto& [route, server] : due) {
+        relay.routes()[route]->servers().begin_asking(server);
+        asio::co_spawn(environment->context, probe(environment, route, server), log_exception);
     }
 }
 

@@ -55,7 +55,7 @@ std::string joined(const std::vector<std::string>& commands) {
 SmtpDelivery::~SmtpDelivery() {
     if (!connection_) return;
     connection_->needs_reset = true;
-    relay_.keep(std::move(connection_));
+    route_.keep(std::move(connection_));
 }
 
 void SmtpDelivery::log_trouble(std::string_view at, const std::string& why) const {
@@ -99,7 +99,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::introduce_client() {
         was_announced_ = !std::exchange(connection_->announced, std::move(announced)).empty();
         connection_->dialogue.xclient(std::move(commands));
     }
-    const ClientAction action = co_await finish_request(*connection_, deadline_);
+    const ClientAction action = co_await finish_request(*connection_, share_of_time());
     co_return take_introduction(action, how == Introduction::xclient);
 }
 
@@ -111,7 +111,7 @@ SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bo
         return Try::broken;
     }
     if (done->reply.is_positive()) {
-        if (is_xclient) relay_.note_greeting(*connection_);
+        if (is_xclient) route_.note_greeting(*connection_);
         return Try::done;
     }
     if (!is_xclient) {  // its log will name us instead, no more
@@ -122,25 +122,41 @@ SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bo
     if (was_announced_) return Try::broken;
     log_misconfiguration(at, done->reply,
                          "let it take XCLIENT from this gateway, or set downstream.announce_client: none");
-    refusal_ = gateway::outcome_of(reply::kDownstreamMisconfigured);
-    return Try::broken;
+    answer_ = gateway::outcome_of(reply::kDownstreamMisconfigured);
+    return Try::refused;
 }
 
-awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction(Wanted wanted) {
-    if (wanted == Wanted::kept_or_new) connection_ = co_await relay_.take_kept();
-    is_new_ = !connection_;
-    std::string why;
-    if (is_new_) connection_ = co_await relay_.connect(why);
-    if (!connection_) co_return Try::broken;
+// One that hangs leaves time for the others that are there.
+Deadline SmtpDelivery::share_of_time() const {
+    const auto now = Clock::now();
+    if (accepted_ > 0 || now >= deadline_) return deadline_;
+    const auto others = route_.others_there(tries_, connection_->place.server);
+    return now + (deadline_ - now) / static_cast<int>(1 + others);
+}
+
+awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction() {
+    connection_ = co_await route_.obtain(tries_);
+    if (!connection_) co_return Try::nobody;
     server_ = connection_->server;
+    began_ = Clock::now();
     const Try introduced = co_await introduce_client();
-    if (introduced == Try::broken) co_return Try::broken;
+    if (introduced != Try::done) co_return introduced;
     const protocol::Capabilities can = connection_->capabilities();
-    refusal_ = outcome_of(mismatch(sender_.parameters, can, connection_->dialogue.is_tls()));
-    if (refusal_) co_return Try::done;
+    unfit_ = outcome_of(mismatch(sender_.parameters, can, connection_->dialogue.is_tls()));
+    if (unfit_) co_return Try::unfit;
     connection_->dialogue.begin(sender_.reverse_path.text(), mail_parameters(sender_.parameters, can));
     connection_->dialogue.next();  // done at once: MAIL travels with the first RCPT
     co_return Try::done;
+}
+
+awaitable<SmtpDelivery::Try> SmtpDelivery::ask_somebody(const protocol::Recipient& recipient) {
+    began_ = Clock::now();
+    Try begun = Try::done;
+    if (!connection_) begun = co_await begin_transaction();
+    if (begun != Try::done) co_return begun;
+    unfit_ = outcome_of(mismatch(recipient, connection_->capabilities()));
+    if (unfit_) co_return Try::unfit_recipient;
+    co_return co_await ask(recipient);
 }
 
 // A 421 speaks of the connection and not of this transaction; a server may have sent it to a kept one just
@@ -148,7 +164,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::begin_transaction(Wanted wanted) {
 awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipient) {
     const std::string parameters = rcpt_parameters(recipient, connection_->capabilities());
     connection_->dialogue.recipient(recipient.path.text(), parameters);
-    const ClientAction action = co_await finish_request(*connection_, deadline_);
+    const ClientAction action = co_await finish_request(*connection_, share_of_time());
     const auto* done = std::get_if<ClientDone>(&action);
     const bool is_broken = !done || done->reply.code == 421;
     if (is_broken) {
@@ -157,34 +173,69 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
         if (done) answer_.reply = as_ours(done->reply);
         co_return Try::broken;
     }
+    route_.servers().note_answer(connection_->place.server);
     answer_ = gateway::outcome_of(passed_on("RCPT", done->reply));
     if (answer_.fate == Fate::accepted) ++accepted_;
     co_return Try::done;
 }
 
+bool SmtpDelivery::could_go_elsewhere(const protocol::Recipient& recipient) const {
+    const auto fits = [&](const protocol::Capabilities& can) {
+        return !mismatch(sender_.parameters, can, true) && !mismatch(recipient, can);
+    };
+    return accepted_ == 0 && route_.count_others(tries_, connection_->place.server, fits) > 0;
+}
+
+// What the connection broke over may be the client that XCLIENT told of; what only hangs is not.
+void SmtpDelivery::leave(Try last) {
+    const std::size_t server = connection_->place.server;
+    const bool has_hung = connection_->transport.timed_out();
+    if (last == Try::unfit || last == Try::unfit_recipient) {
+        tries_.given_up[server] = true;
+        connection_->needs_reset = true;
+        route_.keep(std::move(connection_));
+        return;
+    }
+    if (last == Try::broken && accepted_ > 0) {
+        refusal_ = unreachable();  // those accepted so far are gone with it
+    } else if (last == Try::broken && connection_->is_reused && !has_hung) {
+        tries_.may_reuse = false;  // it may have been closed a moment ago: once more on a new one
+    } else {
+        tries_.given_up[server] = true;
+        const bool is_its_own = has_hung || connection_->announced.empty();
+        if (last == Try::broken && is_its_own)
+            route_.note_break(server, has_hung ? "timeout" : answer_.reply.text(), began_);
+    }
+    connection_.reset();
+}
+
+// A server that could take it is away and may come back.
+Outcome SmtpDelivery::answer_of_nobody() {
+    if (unfit_ && unfit_->fate == Fate::refused) return gateway::outcome_of(reply::kDownstreamDown);
+    if (unfit_) return *unfit_;
+    if (answer_.fate != Fate::unreachable) refusal_ = answer_;
+    return answer_;
+}
+
+// Server by server, until one has answered: before one has taken a recipient nothing is lost by that.
 awaitable<Outcome> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
     if (refusal_) co_return *refusal_;
     answer_ = unreachable();
-    is_new_ = false;
-    deadline_ = relay_.deadline();  // of all tries together: the client gives up after five minutes
-    // A kept connection may have been closed by the server a moment ago: then once more on a new one.
-    for (int attempt = 0; attempt < 2; ++attempt) {
-        const Wanted wanted = attempt == 0 ? Wanted::kept_or_new : Wanted::a_new_one;
-        Try last = Try::done;
-        if (!connection_) last = co_await begin_transaction(wanted);
-        if (refusal_ && last == Try::broken) connection_.reset();
-        if (refusal_) co_return *refusal_;
-        if (last == Try::done) {
-            const std::optional<Outcome> unfit = outcome_of(mismatch(recipient, connection_->capabilities()));
-            if (unfit) co_return *unfit;
-            last = co_await ask(recipient);
-            if (last == Try::done) co_return answer_;
+    unfit_.reset();
+    deadline_ = relay_.deadline();
+    tries_ = route_.fresh_tries();
+    for (;;) {
+        const Try last = co_await ask_somebody(recipient);
+        if (last == Try::done) co_return answer_;
+        if (last == Try::nobody) co_return answer_of_nobody();
+        const bool is_unfit = last == Try::unfit || last == Try::unfit_recipient;
+        if (is_unfit && !could_go_elsewhere(recipient)) {
+            if (last == Try::unfit) refusal_ = unfit_;
+            co_return *unfit_;
         }
-        connection_.reset();
-        if (accepted_ > 0) refusal_ = unreachable();  // those accepted so far are gone with it
-        if (accepted_ > 0 || is_new_) break;
+        leave(last);
+        if (refusal_ || Clock::now() >= deadline_) co_return answer_;
     }
-    co_return answer_;
 }
 
 std::vector<Outcome> SmtpDelivery::for_all(const Outcome& outcome) const {
@@ -239,7 +290,8 @@ std::vector<Outcome> SmtpDelivery::outcomes(const ClientAction& ended) {
             if (theirs.code == 421) each.back().fate = Fate::unreachable;
         }
         if (each.size() != accepted_ && !each.empty()) each = for_all(each.front());  // SMTP: one for all
-        relay_.keep(std::move(connection_));
+        ++connection_->messages;
+        route_.keep(std::move(connection_));
         return each;
     }
     const auto& failed = std::get<ClientFailed>(ended);

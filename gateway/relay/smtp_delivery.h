@@ -10,7 +10,8 @@ namespace gatepost::gateway {
 
 class SmtpDelivery final : public Delivery {
   public:
-    SmtpDelivery(Relay& relay, Sender sender) : relay_(relay), sender_(std::move(sender)) {}
+    SmtpDelivery(Relay& relay, DownstreamRoute& route, Sender sender)
+        : relay_(relay), route_(route), sender_(std::move(sender)) {}
     ~SmtpDelivery() override;
 
     awaitable<Outcome> add_recipient(const protocol::Recipient& recipient) override;
@@ -19,12 +20,23 @@ class SmtpDelivery final : public Delivery {
     std::string where() const override { return server_; }
 
   private:
-    enum class Try { done, broken };  // broken: the connection is of no more use, a new one may be
-    enum class Wanted { kept_or_new, a_new_one };
-    awaitable<Try> begin_transaction(Wanted wanted);
+    enum class Try {
+        done,
+        broken,           // the connection is of no more use
+        refused,          // the server will not talk to us
+        unfit,            // it is there and well, but cannot take this message
+        unfit_recipient,  // or this recipient
+        nobody            // no server is left to try
+    };
+    awaitable<Try> ask_somebody(const protocol::Recipient& recipient);
+    awaitable<Try> begin_transaction();
     awaitable<Try> introduce_client();
     Try take_introduction(const protocol::ClientAction& action, bool is_xclient);
     awaitable<Try> ask(const protocol::Recipient& recipient);
+    Deadline share_of_time() const;
+    bool could_go_elsewhere(const protocol::Recipient& recipient) const;
+    void leave(Try last);
+    Outcome answer_of_nobody();
     Outcome give_up_flawed();
     std::vector<Outcome> outcomes(const protocol::ClientAction& ended);
     std::vector<Outcome> for_all(const Outcome& outcome) const;
@@ -34,15 +46,19 @@ class SmtpDelivery final : public Delivery {
                               std::string_view remedy) const;
 
     Relay& relay_;
+    DownstreamRoute& route_;
     Sender sender_;
     std::unique_ptr<DownstreamConnection> connection_;
     std::string server_;  // the last one, for the log
     std::size_t accepted_ = 0;
-    bool is_new_ = false;                  // the connection was made for this transaction
-    bool was_announced_ = false;           // as another client's, before
-    Outcome answer_;                       // to the last recipient
-    Deadline deadline_ = Deadline::max();  // for the recipient that is being asked
-    std::optional<Outcome> refusal_;       // of every further recipient
+    bool was_announced_ = false;      // as another client's, before
+    std::optional<Outcome> refusal_;  // of every further recipient
+    // Of the recipient that is being asked:
+    DownstreamRoute::Tries tries_;
+    Deadline began_{};                     // with this server
+    Deadline deadline_ = Deadline::max();  // of all tries together: the client gives up after five minutes
+    Outcome answer_;
+    std::optional<Outcome> unfit_;  // what a server that is there says to it
 };
 
 }  // namespace gatepost::gateway

@@ -2,6 +2,7 @@
 
 #include "auth/iprev.h"
 #include "auth/spf.h"
+#include "gateway/completion.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -29,7 +30,7 @@ void begin(const std::shared_ptr<Environment>& environment, Check check) {
     auth::DnsFacts facts = facts_for(*environment);
     check(*environment, facts);
     if (!facts.is_complete()) {
-        asio::co_spawn(environment->context, run(environment, std::move(check)), asio::detached);
+        asio::co_spawn(environment->context, run(environment, std::move(check)), log_exception);
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "gateway/completion.h"
 #include "gateway/log.h"
 #include "gateway/relay/probe.h"
 #include "gateway/server/listening.h"
@@ -49,24 +50,6 @@ void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
     log_warning(line.add("client", peer.text()).add("state", "closed").add("why", why));
 }
 
-// Never throws: memory may be what is short.
-void log_bug(const char* what) noexcept {
-    try {
-        LogLine line("bug");
-        log_error(line.add("what", what));
-    } catch (...) {
-    }
-}
-
-void report(std::exception_ptr exception) {
-    if (!exception) return;
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        log_bug(error.what());
-    }
-}
-
 }  // namespace
 
 Worker::Worker(std::vector<int> sockets, Backlog backlog, std::shared_ptr<const Snapshot> snapshot,
@@ -89,7 +72,7 @@ Worker::~Worker() = default;
 void Worker::start() {
     for (std::size_t i = 0; i < acceptors_.size(); ++i) keep_accepting(i);
     probe_downstream(environment_);
-    asio::co_spawn(context_, watch_pressure(), report);
+    asio::co_spawn(context_, watch_pressure(), log_exception);
     thread_ = std::thread([this] {
         for (;;) {
             try {
@@ -105,7 +88,7 @@ void Worker::start() {
 // Whatever ends the loop that accepts, short of the drain: a worker that is deaf would look healthy.
 void Worker::keep_accepting(std::size_t index) {
     const auto ended = [this, index](std::exception_ptr exception) {
-        report(exception);
+        log_exception(exception);
         if (exception && !is_draining_) keep_accepting(index);
     };
     asio::co_spawn(context_, accept(*acceptors_[index], *entrances_[index]), ended);
@@ -203,13 +186,14 @@ void Worker::welcome(tcp::socket socket, const Entrance& entrance) {
         if (gone) return;
         Arrival arrival(session_count_);
         if (!entrance.is_for_proxies()) {
-            asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), peer, {}), report);
+            asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), peer, {}),
+                           log_exception);
         } else if (!entrance.lets_in(peer)) {
             log_no_proxy(peer, "not one of the listener's proxies");
         } else if (waiting_for_proxies_ >= environment_->settings.limits.sessions) {
             log_no_proxy(peer, "too many connections without a header");
         } else {
-            asio::co_spawn(context_, run_proxied(std::move(socket), std::move(arrival), peer), report);
+            asio::co_spawn(context_, run_proxied(std::move(socket), std::move(arrival), peer), log_exception);
         }
     } catch (const std::exception& error) {
         log_bug(error.what());
@@ -233,7 +217,8 @@ awaitable<void> Worker::run_proxied(tcp::socket socket, Arrival arrival, protoco
     const auto client = read.header.client.value_or(proxy);
     Proxied proxied{proxy, {}};
     if (read.header.client) proxied.client_port = read.header.port;
-    asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), client, proxied), report);
+    asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), client, proxied),
+                   log_exception);
 }
 
 awaitable<void> Worker::run_session(tcp::socket socket, Arrival, protocol::IpAddress client,
@@ -293,6 +278,12 @@ void Worker::drain() {
         // this.
         asio::post(context_, [this] { is_deaf_ = true; });
     });
+}
+
+bool Worker::is_done() {
+    asio::post(context_,
+               [this] { is_done_ = is_deaf_ && session_count_ == 0 && environment_->relay.leaving() == 0; });
+    return is_done_;
 }
 
 void Worker::close_doors() {

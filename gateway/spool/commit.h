@@ -26,8 +26,17 @@ class Commit {
     const std::vector<int>& errors() const { return errors_; }
 
   private:
+    enum class Phase { write, sync, rename, sync_folder, remove, over };
+    enum class Place { nowhere, tmp, queue };
+    bool is_due(std::size_t item) const;
+    DiskStep step_for(std::size_t item) const;
+    void fail_all(int error);
+
     std::vector<std::string> ids_;
     std::vector<int> errors_;
+    std::vector<Place> places_;
+    Phase phase_ = Phase::write;
+    std::size_t item_ = 0;  // whose turn it is in this phase
 };
 
 }  // namespace gatepost::gateway

@@ -23,14 +23,23 @@ class Handover {
     };
     using Action = std::variant<Deliver, Spool, Answer>;
 
-    // `is_connected`: a transaction with the downstream stands, in which it took all `recipients`.
+    // `recipients`: how many were accepted, at least one. `is_connected`: a transaction with the downstream
+    // stands in which it took all of them.
     Handover(config::SpoolMode mode, std::size_t recipients, bool is_connected);
 
-    Action next();
-    // One for each recipient.
+    Action next() const { return action_; }
+    // After Deliver: one for each recipient.
     void delivered(const std::vector<Outcome>& outcomes);
-    // Durable, or the reply that says why not.
-    void spooled(std::optional<protocol::Reply> problem);
+    // After Spool: nothing when it is durable, or the reply that says why it is not.
+    void spooled(const std::optional<protocol::Reply>& problem);
+    // Whether the queue has it, or a part of it; meaningful with the Answer.
+    bool is_spooled() const { return is_spooled_; }
+
+  private:
+    config::SpoolMode mode_;
+    std::size_t recipients_;
+    Action action_;
+    bool is_partly_delivered_ = false, is_spooled_ = false;
 };
 
 }  // namespace gatepost::gateway

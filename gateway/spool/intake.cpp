@@ -10,7 +10,10 @@ namespace reply = protocol::reply;
 }  // namespace
 
 awaitable<protocol::Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
-    if (!delivery_) delivery_ = relay_.begin(sender_);
+    const std::size_t route = relay_.settings().route_of(recipient.path.domain);
+    if (accepted_ > 0 && route != route_) co_return reply::kOneDestinationAtATime;
+    if (!delivery_ || route != route_) delivery_ = relay_.begin(sender_, route);
+    route_ = route;
     // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35).
     if (accepted_ > 0 && delivery_->answers_each()) co_return reply::kOneRecipientAtATime;
     Outcome outcome = co_await delivery_->add_recipient(recipient);

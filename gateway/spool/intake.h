@@ -27,6 +27,7 @@ class Intake {
     Relay& relay_;
     Sender sender_;
     std::unique_ptr<Delivery> delivery_;
+    std::size_t route_ = 0;  // of delivery_
     std::size_t accepted_ = 0;
 };
 

@@ -5,8 +5,15 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
+#include <random>
+#include <set>
 #include <string>
+#include <tuple>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -31,15 +38,20 @@ struct Tried {
     std::size_t recipient = 0;  // its index in the file
     Outcome outcome;
     std::string server;  // the name of the one that answered; empty if none did
+    // Accepted by a server without DSN, though its sender asked to hear of success: then we say so (RFC 3461
+    // section 5.2.2).
+    bool wants_relayed_notice = false;
 };
 
 class Queue {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // Try it: afterwards ended(), with all recipients that were open.
+    // Try it; afterwards ended(), with all recipients that were open but for `not_again`: those are
+    // delivered, and only the journal does not say so, for it could not be written.
     struct Try {
         std::string id;
+        std::vector<std::size_t> not_again;
     };
     // Tell the sender of these recipients, or keep a dead letter, durably; afterwards done().
     struct Notify {
@@ -48,7 +60,8 @@ class Queue {
         What what = What::failed;
         std::vector<Tried> recipients;
     };
-    // Append to the journal of the file, synced if `done` is not empty; afterwards done().
+    // Append to the journal of the file, synced if `done` is not empty; afterwards done(). The wall clock's
+    // time is for the caller to fill in.
     struct Record {
         std::string id;
         JournalEntry entry;
@@ -58,6 +71,107 @@ class Queue {
         std::string id;
     };
     using Action = std::variant<Try, Notify, Record, Remove>;
+
+    // `seed`: for jitter. Both settings are copied.
+    Queue(const config::Settings& settings, std::uint64_t seed) : random_(seed) { use(settings); }
+    void use(const config::Settings& settings);
+
+    // A new message: due at once. One that is known already is left as it is.
+    void add(QueueEntry entry, Time now);
+    // One that was found in the spool at the start: due within a short time, not all at once.
+    void recover(QueueEntry entry, Time now);
+
+    // What to do now; nothing until wake_at(), or until something else is told. An action stays open until
+    // ended() or done(); meanwhile there is no other for the same message.
+    std::optional<Action> next(Time now);
+    std::optional<Time> wake_at() const;
+
+    void ended(const std::string& id, const std::vector<Tried>& tried, Time now);
+    // `error`: 0, or an errno; then the same is done again later.
+    void done(const std::string& id, int error, Time now);
+
+    // Its file is not there or of no use any more: it is forgotten, whatever was being done with it.
+    void gone(const std::string& id, Time now);
+
+    // What the administrator wants. False: there is no such message, or something is being done with it now.
+    bool retry(const std::string& id, Time now);
+    bool hold(const std::string& id);
+    bool release(const std::string& id, Time now);
+    bool drop(const std::string& id);
+
+    struct State {
+        bool is_held = false, is_busy = false;
+        Time due{};
+        unsigned attempts = 0;
+        std::chrono::seconds age{0};
+    };
+    std::optional<State> state_of(const std::string& id, Time now) const;
+    std::size_t size() const { return items_.size(); }
+    // Messages that are being tried.
+    std::size_t tries() const { return tries_; }
+
+  private:
+    enum class Step { notify, record, remove };
+    // What is known of a message only while something is done with it.
+    struct Work {
+        bool is_try = true;  // that runs; then comes what follows from it, `step` after `step`
+        Step step = Step::record;
+        std::deque<Notify> notices;
+        std::vector<std::size_t> done;  // recipients that need no further try
+        bool is_any_open = false;       // recipients that do
+        std::string why;
+    };
+    enum class Waits { no, for_its_time, for_a_place };
+    struct Item {
+        QueueEntry entry;
+        Time since{};              // entry.age is of this moment
+        Time due{};                // while it waits for its time
+        std::uint64_t number = 0;  // in the order of arrival
+        Waits waits = Waits::no;
+        unsigned skipped = 0;                 // times it was due while its destination was away
+        bool is_forced = false;               // the administrator wants it tried, destination or no
+        bool is_finished = false;             // only its file could not be removed
+        std::vector<std::size_t> unrecorded;  // delivered, but the journal could not be written
+        std::unique_ptr<Work> work;
+    };
+    struct Destination {
+        std::size_t tries = 0;
+        bool is_away = false;            // the last try reached no server
+        Time probe_from{};               // then a single try is worth it
+        std::deque<std::string> parked;  // due, but there are as many tries as there may be
+    };
+    using Due = std::tuple<Time, std::uint64_t, Item*>;
+
+    Item* waiting(const std::string& id);
+    void insert(QueueEntry entry, Time due, Time now);
+    void schedule(Item& item, Time due);
+    void unschedule(Item& item);
+    void pause(Item& item, Time now);
+    std::chrono::milliseconds spread_of(std::size_t messages);
+    std::optional<Action> begin(Item& item, Time now);
+    std::optional<Action> put_off(Item& item, Time now);
+    Action try_it(Item& item, Destination& destination);
+    Action step_of(Item& item, Time now);
+    void leave(const Item& item, const std::vector<Tried>& tried, Time now);
+    void free_a_place(Destination& destination, Time now);
+    void came_back(const std::string& destination, Time now);
+    void judge(Item& item, const std::vector<Tried>& tried, Time now);
+    void go_on(Item& item);
+    void told(Item& item, bool is_durable);
+    void recorded(Item& item, bool is_durable, Time now);
+    void erase(Item& item);
+    std::chrono::seconds age_of(const Item& item, Time now) const;
+
+    config::RetryTimes times_;
+    std::size_t at_once_ = 1;  // tries of one destination
+    std::chrono::seconds delay_after_{0};
+    std::mt19937_64 random_;
+    std::unordered_map<std::string, Item> items_;
+    std::unordered_map<std::string, Destination> destinations_;
+    std::set<Due> due_;
+    std::deque<std::string> urgent_;  // whose next step waits for nothing
+    std::uint64_t number_ = 0;
+    std::size_t tries_ = 0;
 };
 
 }  // namespace gatepost::gateway

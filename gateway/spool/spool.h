@@ -36,6 +36,9 @@ class Spool {
     // Called with each message that was committed, from the spool's thread.
     virtual void tell_of_new(std::function<void(const SpooledMessage&)> told) = 0;
     virtual void use(const config::Queue& limits) = 0;
+    // What was begun is done to its end and whoever waits is woken; what comes later fails. To be called
+    // before the contexts of those who wait are stopped.
+    virtual void finish() {}
 
     // Nothing, or the reply of a message of so many octets for which there is no room (452 4.3.1).
     virtual std::optional<protocol::Reply> refusal(std::size_t octets) const = 0;
@@ -43,10 +46,14 @@ class Spool {
     // set here.
     virtual awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) = 0;
 
-    // For the queue; 0 or an errno. Names are checked: an id is letters and digits.
+    // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/,
+    // hold/ or dead/ is found.
     virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
-    // Null if it cannot be read. Checks the digest as it goes: failed() if the content was damaged.
+    // Null if it cannot be read or its digest is another: then it belongs into corrupt/. Read twice, which
+    // costs little beside a delivery, so that a damaged one is known before anybody is asked to take it; the
+    // second time checks again, and failed() is true before the last octets of a damaged one are given out.
     virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
+    // All durable when they return, but for entries without `done`.
     virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;
     virtual awaitable<int> remove(asio::io_context& context, std::string id) = 0;
     enum class Shelf { queue, hold, dead, corrupt };

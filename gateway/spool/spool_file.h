@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "auth/crypto.h"
 #include "gateway/relay/sender.h"
 #include "protocol/result.h"
 
@@ -51,5 +52,48 @@ struct JournalState {
     JournalEntry last;       // without done
     std::vector<bool> done;  // one for each recipient
 };
+
+// The layout, made so that a person can read it with less(1):
+//
+//     gatepost-spool 1          the head: lines of key and value, in this order; no value can end its line,
+//     id 1q0cncsp8ttb           for all but printable ASCII is escaped in it (spool_text.h)
+//     …
+//     to <user@example.org>
+//     content 8192
+//                               an empty line, and then so many octets of content, as it goes out
+//     sha256 e3b0c4…            on a line of its own: over the head, the empty line and the content
+//     try 0a1b2c3d …            the journal
+//
+inline constexpr std::size_t kMaxSpoolHead = 512 * 1024;  // octets, with the empty line
+inline constexpr std::size_t kMaxJournal = 1024 * 1024;   // octets; what stands behind is not read
+inline constexpr std::size_t kSpoolTrailer = 1 + 7 + 64 + 1;
+
+// 1 to 64 letters and digits: what may be the name of a file.
+bool is_spool_id(std::string_view text);
+
+// Fails if the head would be too long, or could not be read again as it is meant.
+protocol::Result<std::string> spool_head(const SpooledMessage& message);
+struct SpoolHead {
+    SpooledMessage message;
+    std::size_t octets = 0;  // where the content begins
+};
+// `beginning` of a file, kMaxSpoolHead octets of it or all. Strict: reads what spool_head() writes, octet by
+// octet, and nothing else.
+protocol::Result<SpoolHead> parse_spool_head(std::string_view beginning);
+
+// kSpoolTrailer octets, to stand behind the content.
+std::string spool_trailer(const auth::Digest& digest);
+std::optional<auth::Digest> parse_spool_trailer(std::string_view text);
+
+// A whole line. Of `why` at most 500 octets are kept. The checksum is also over the message's id: a line out
+// of another file does not count.
+std::string journal_line(const SpooledMessage& message, const JournalEntry& entry);
+struct Journal {
+    JournalState state;
+    std::size_t octets = 0;  // of the good lines
+};
+// The good lines up to the first damaged one. What is behind that counts as not written: at worst a recipient
+// gets a duplicate.
+Journal read_journal(const SpooledMessage& message, std::string_view text);
 
 }  // namespace gatepost::gateway

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace gatepost::gateway {
 namespace {
 
@@ -13,6 +15,15 @@ using Order = std::vector<std::size_t>;
 
 constexpr DownstreamServers::Time kStart{std::chrono::hours(1000)};
 constexpr minutes kMaxAge{5};
+using Change = DownstreamServers::Change;
+using Preferences = std::vector<DownstreamServers::Preference>;
+
+// Each has its place for its priority, as in a list without priorities.
+DownstreamServers in_a_row(std::size_t count) {
+    Preferences preferences;
+    for (std::size_t i = 0; i < count; ++i) preferences.push_back({i, 1});
+    return DownstreamServers(preferences);
+}
 
 Capabilities with(bool dsn, std::size_t max_size) {
     Capabilities can;
@@ -23,7 +34,7 @@ Capabilities with(bool dsn, std::size_t max_size) {
 }
 
 TEST(DownstreamServers, OfferWhatAllCanDoThatAreThere) {
-    DownstreamServers servers(3);
+    DownstreamServers servers = in_a_row(3);
     EXPECT_FALSE(servers.offered()) << "nobody has said anything yet";
     servers.note_failure(2, milliseconds(1), kStart);
     EXPECT_FALSE(servers.offered());
@@ -39,32 +50,115 @@ TEST(DownstreamServers, OfferWhatAllCanDoThatAreThere) {
     EXPECT_EQ(servers.offered(), with(true, 500)) << "the last greeting counts";
 }
 
-TEST(DownstreamServers, AreTriedFromTheLastThatGreeted) {
-    DownstreamServers servers(3);
-    EXPECT_EQ(servers.order(kStart), (Order{0, 1, 2}));
-    servers.note_greeting(1, {}, kStart);
-    EXPECT_EQ(servers.order(kStart), (Order{1, 2, 0}));
+TEST(DownstreamServers, AreTriedByPriority) {
+    DownstreamServers servers({{20, 1}, {10, 1}, {30, 1}});
+    EXPECT_EQ(servers.order(kStart, 1), (Order{1, 0, 2}));
+    servers.note_greeting(2, {}, kStart);
+    EXPECT_EQ(servers.order(kStart, 1), (Order{1, 0, 2})) << "whoever greeted last";
     servers.note_failure(1, milliseconds(1), kStart);
-    EXPECT_EQ(servers.order(kStart), (Order{2, 0, 1})) << "refused at once: asked last";
+    EXPECT_EQ(servers.order(kStart, 1), (Order{0, 2, 1})) << "refused at once: asked last";
     servers.note_failure(2, milliseconds(1), kStart);
     servers.note_failure(0, milliseconds(1), kStart);
-    EXPECT_EQ(servers.order(kStart), (Order{1, 2, 0})) << "all the same when all have failed";
+    EXPECT_EQ(servers.order(kStart, 1), (Order{1, 0, 2})) << "all the same when all have failed";
+    servers.note_greeting(2, {}, kStart);
+    EXPECT_EQ(servers.order(kStart, 1), (Order{2, 1, 0}));
+}
+
+// Over many messages each gets its share; 5000 draws, so the bounds are some 6 standard deviations wide.
+TEST(DownstreamServers, OfOnePriorityGetTheirWeight) {
+    const struct {
+        Preferences preferences;
+        std::vector<double> shares;
+        const char* reason;
+    } rows[] = {
+        {{{0, 1}, {0, 1}}, {0.5, 0.5}, "alike"},
+        {{{0, 1}, {0, 3}}, {0.25, 0.75}, "as their weights say"},
+        {{{0, 60}, {0, 30}, {0, 10}}, {0.6, 0.3, 0.1}, "three"},
+        {{{0, 0}, {0, 5}}, {0, 1}, "nothing while there is another"},
+        {{{0, 0}, {0, 0}}, {0.5, 0.5}, "nobody has a weight"},
+        {{{1, 100}, {0, 1}, {0, 1}}, {0, 0.5, 0.5}, "of another priority"},
+    };
+    for (const auto& row : rows) {
+        const DownstreamServers servers(row.preferences);
+        std::vector<double> first(row.preferences.size());
+        for (std::uint64_t chance = 0; chance < 5000; ++chance) {
+            Order order = servers.order(kStart, chance);
+            first[order.front()] += 1.0 / 5000;
+            std::sort(order.begin(), order.end());
+            for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i) << "each of them once";
+        }
+        for (std::size_t i = 0; i < first.size(); ++i)
+            EXPECT_NEAR(first[i], row.shares[i], 0.05) << row.reason;
+    }
+}
+
+TEST(DownstreamServers, OfOnePriorityTakeOverFromEachOtherFirst) {
+    DownstreamServers servers({{0, 1}, {0, 1}, {1, 1}});
+    servers.note_failure(0, milliseconds(1), kStart);
+    for (std::uint64_t chance = 0; chance < 100; ++chance)
+        EXPECT_EQ(servers.order(kStart, chance), (Order{1, 2, 0}));
+}
+
+TEST(DownstreamServers, TellOnceThatAServerIsAwayAndOnceThatItIsBack) {
+    DownstreamServers servers = in_a_row(1);
+    EXPECT_EQ(servers.note_greeting(0, {}, kStart), Change::none) << "nobody has missed it";
+    EXPECT_EQ(servers.note_failure(0, milliseconds(1), kStart), Change::became_unavailable);
+    EXPECT_FALSE(servers.is_there(0));
+    EXPECT_EQ(servers.note_failure(0, milliseconds(1), kStart), Change::none);
+    EXPECT_EQ(servers.note_break(0, milliseconds(1), kStart), Change::none);
+    EXPECT_EQ(servers.note_greeting(0, {}, kStart + minutes(20)), Change::became_available);
+    EXPECT_TRUE(servers.is_there(0));
+    EXPECT_EQ(servers.note_greeting(0, {}, kStart + minutes(20)), Change::none);
+}
+
+// It greets, takes MAIL and breaks: each message would try it first and find it gone.
+TEST(DownstreamServers, ThatBreakInTheTransactionAreNotBelievedAtOnce) {
+    DownstreamServers servers = in_a_row(2);
+    auto now = kStart;
+    seconds last{0};
+    for (int i = 0; i < 12; ++i) {
+        servers.note_greeting(0, {}, now);
+        EXPECT_EQ(servers.order(now, 1), (Order{0, 1}));
+        EXPECT_EQ(servers.note_break(0, milliseconds(1), now), Change::became_unavailable);
+        EXPECT_EQ(servers.note_greeting(0, {}, now), Change::none);
+        EXPECT_EQ(servers.order(now, 1), (Order{1, 0}));
+        EXPECT_FALSE(servers.is_due(0, kMaxAge, now));
+        seconds rest{0};
+        while (!servers.is_due(0, kMaxAge, now + rest)) rest += seconds(1);
+        EXPECT_EQ(servers.note_greeting(0, {}, now + rest), Change::became_available);
+        EXPECT_GE(rest, last) << "longer each time";
+        EXPECT_LE(rest, minutes(10));
+        last = rest;
+        now += rest;
+    }
+    EXPECT_EQ(last, minutes(10));
+    servers.note_answer(0);
+    servers.note_break(0, milliseconds(1), now);
+    EXPECT_EQ(servers.note_greeting(0, {}, now + seconds(2)), Change::became_available) << "it had served";
+}
+
+TEST(DownstreamServers, ThatHangInTheTransactionRestAsLongAsTheyWereWaitedFor) {
+    DownstreamServers servers = in_a_row(2);
+    servers.note_break(0, minutes(2), kStart);
+    EXPECT_EQ(servers.order(kStart, 1), Order{1});
+    EXPECT_EQ(servers.note_greeting(0, {}, kStart + seconds(119)), Change::none);
+    EXPECT_EQ(servers.note_greeting(0, {}, kStart + seconds(120)), Change::became_available);
 }
 
 TEST(DownstreamServers, ThatLetUsWaitAreLeftAloneForAWhile) {
-    DownstreamServers servers(2);
+    DownstreamServers servers = in_a_row(2);
     servers.note_failure(0, seconds(10), kStart);
-    EXPECT_EQ(servers.order(kStart), Order{1});
+    EXPECT_EQ(servers.order(kStart, 1), Order{1});
     servers.note_failure(1, seconds(10), kStart);
-    EXPECT_EQ(servers.order(kStart), Order{});
-    EXPECT_EQ(servers.order(kStart + seconds(14)), Order{});
-    EXPECT_EQ(servers.order(kStart + seconds(15)), (Order{0, 1}));
+    EXPECT_EQ(servers.order(kStart, 1), Order{});
+    EXPECT_EQ(servers.order(kStart + seconds(14), 1), Order{});
+    EXPECT_EQ(servers.order(kStart + seconds(15), 1), (Order{0, 1}));
     servers.note_greeting(0, {}, kStart + seconds(1));
-    EXPECT_EQ(servers.order(kStart + seconds(1)), Order{0}) << "there after all";
+    EXPECT_EQ(servers.order(kStart + seconds(1), 1), Order{0}) << "there after all";
 }
 
 TEST(DownstreamServers, AreAskedAgainWhenWhatTheySaidIsOld) {
-    DownstreamServers servers(1);
+    DownstreamServers servers = in_a_row(1);
     EXPECT_TRUE(servers.is_due(0, kMaxAge, kStart));
     servers.begin_asking(0);
     EXPECT_FALSE(servers.is_due(0, kMaxAge, kStart)) << "one asks for all";
@@ -77,7 +171,7 @@ TEST(DownstreamServers, AreAskedAgainWhenWhatTheySaidIsOld) {
 }
 
 TEST(DownstreamServers, ThatFailAreAskedLessAndLessOften) {
-    DownstreamServers servers(1);
+    DownstreamServers servers = in_a_row(1);
     auto now = kStart;
     auto last = seconds(0);
     for (int failure = 0; failure < 20; ++failure) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/completion.h"
 #include "gateway/dns/resolver.h"
 #include "tests/gateway/relay/downstream_peer.h"
 
@@ -15,24 +16,28 @@ struct Taken {
     bool is_done = false;
 };
 
-awaitable<void> take_one(Relay& relay, Taken& taken) {
-    std::unique_ptr<DownstreamConnection> connection = co_await relay.take_kept();
+awaitable<void> take_one(DownstreamRoute& route, Taken& taken) {
+    DownstreamRoute::Tries tries = route.fresh_tries();
+    std::unique_ptr<DownstreamConnection> connection = co_await route.obtain(tries);
     taken.connection = std::move(connection);
     taken.is_done = true;
 }
 
 class RelayTest : public testing::Test {
   protected:
-    RelayTest() {
+    static config::Settings made() {
+        config::Settings settings;
         settings.downstream.servers.resize(1);
         settings.downstream.servers.front().host = "127.0.0.1";
+        settings.downstream.servers.front().port = 1;  // nobody is there
         settings.limits.downstream_timeout = 1s;
+        return settings;
     }
     void keep_interrupted(DownstreamPeer& peer) {
         peer.connection->needs_reset = true;
-        relay.keep(std::move(peer.connection));
+        route.keep(std::move(peer.connection));
     }
-    void begin_taking() { asio::co_spawn(context, take_one(relay, taken), asio::detached); }
+    void begin_taking() { asio::co_spawn(context, take_one(route, taken), log_exception); }
     void run(std::chrono::milliseconds time) {
         const auto end = Clock::now() + time;
         while (!taken.is_done && Clock::now() < end) {
@@ -43,9 +48,10 @@ class RelayTest : public testing::Test {
 
     asio::io_context context;
     asio::thread_pool disk{1};
-    config::Settings settings;
+    config::Settings settings = made();
     Resolver resolver{context, {{*protocol::IpAddress::parse("127.0.0.1"), 53}}, settings.dns};
     Relay relay{context, disk, resolver, settings};
+    DownstreamRoute& route = *relay.routes().front();
     Taken taken;
 };
 
@@ -69,10 +75,63 @@ TEST_F(RelayTest, WaitsForOneKeptConnectionOnlyWhenTheServerHangs) {
     begin_taking();
     run(30s);
     ASSERT_TRUE(taken.is_done);
-    EXPECT_EQ(taken.connection, nullptr) << "a new one is to be made";
+    EXPECT_EQ(taken.connection, nullptr) << "a new one was tried";
     EXPECT_EQ(third.heard(), "RSET\r\n");
     EXPECT_EQ(other.heard(), "") << "not asked";
     EXPECT_EQ(one.heard(), "");
+}
+
+TEST_F(RelayTest, AsksAKeptConnectionForASignOfLifeAfterAWhile) {
+    DownstreamPeer peer(context);
+    auto* connection = peer.connection.get();
+    route.keep(std::move(peer.connection));
+    connection->idle_since = Clock::now() - 30s;
+    begin_taking();
+    EXPECT_EQ(peer.wait_for_something(context), "RSET\r\n");
+    peer.say("250 2.0.0 Ok\r\n");
+    run(5s);
+    EXPECT_EQ(taken.connection.get(), connection);
+    EXPECT_TRUE(taken.connection->is_reused);
+}
+
+TEST_F(RelayTest, HasOneRouteForEachOfTheSettingsAndOneForNotifications) {
+    settings.downstream.routes.resize(2);
+    for (auto& each : settings.downstream.routes) {
+        each.servers.resize(1);
+        each.servers[0].kind = config::DownstreamKind::maildir;
+    }
+    settings.downstream.routes[0].servers[0].path = "/one";
+    settings.downstream.routes[1].servers[0].path = "/two";
+    const Relay without(context, disk, resolver, settings);
+    EXPECT_EQ(without.routes().size(), 3u);
+    settings.notifications.relay = settings.downstream.routes[1].servers;
+    settings.notifications.relay[0].path = "/ours";
+    Relay with(context, disk, resolver, settings);
+    EXPECT_EQ(with.begin({}, 1)->where(), "/one");
+    EXPECT_EQ(with.begin({}, 2)->where(), "/two");
+    EXPECT_EQ(with.begin({}, kNotificationRoute)->where(), "/ours");
+}
+
+TEST_F(RelayTest, OffersWhatTheServersOfAllRoutesCanDo) {
+    settings.downstream.routes.resize(1);
+    settings.downstream.routes[0].servers = settings.downstream.servers;
+    settings.notifications.relay = settings.downstream.servers;
+    Relay all(context, disk, resolver, settings);
+    protocol::Capabilities can;
+    can.is_extended = can.eight_bit_mime = can.dsn = can.smtputf8 = true;
+    const auto greet = [&](std::size_t number, bool dsn, bool smtputf8) {
+        can.dsn = dsn;
+        can.smtputf8 = smtputf8;
+        all.routes()[number]->servers().note_greeting(0, can, Clock::now());
+    };
+    EXPECT_FALSE(all.offered().dsn) << "nobody has said anything yet";
+    greet(0, true, true);
+    EXPECT_TRUE(all.offered().dsn);
+    greet(1, false, true);
+    EXPECT_FALSE(all.offered().dsn);
+    EXPECT_TRUE(all.offered().smtputf8);
+    greet(2, false, false);
+    EXPECT_TRUE(all.offered().smtputf8) << "no client's mail goes where notifications go";
 }
 
 }  // namespace

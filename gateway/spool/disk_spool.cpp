@@ -1,0 +1,316 @@
+#include "gateway/spool/disk_spool.h"
+
+#include <asio/post.hpp>
+#include <cstring>
+#include <map>
+
+#include "gateway/log.h"
+#include "gateway/spool/commit.h"
+#include "protocol/ascii.h"
+
+namespace gatepost::gateway {
+namespace {
+
+constexpr std::size_t kBatch = 128;  // messages; each has an open file until it is synced
+constexpr std::size_t kBatchOctets = 32 * 1024 * 1024;
+constexpr std::size_t kWriteAtOnce = 256 * 1024;
+constexpr std::chrono::hours kLookAtDead{1};
+
+// What a file has beside its content, about: for the room that is taken before it is written.
+constexpr std::size_t kHeadOctets = 1024;
+
+std::size_t octets_of(const SpooledMessage& message) {
+    return message.content_octets + kHeadOctets;
+}
+
+std::string place_of(Shelf shelf, const std::string& id) {
+    return std::string(name(shelf)) + "/" + id;
+}
+
+std::string folder_of(const std::string& file) {
+    return file.substr(0, file.find('/'));
+}
+
+// Whether what lies there takes up room of the queue.
+bool counts(std::string_view file) {
+    return file.starts_with("queue/") || file.starts_with("hold/");
+}
+
+void log_failure(const char* what, const std::string& id, int error) {
+    LogLine line("spool");
+    log_error(line.add("id", id).add("at", what).add("why", std::strerror(error)));
+}
+
+}  // namespace
+
+protocol::Result<std::unique_ptr<Spool>> Spool::open(const std::string& folder, const config::Queue& limits) {
+    auto opened = SpoolFolder::open(folder);
+    if (!opened) return protocol::Problem{opened.problem()};
+    return std::unique_ptr<Spool>(std::make_unique<DiskSpool>(std::move(*opened), limits));
+}
+
+DiskSpool::DiskSpool(SpoolFolder folder, const config::Queue& limits)
+    : folder_(std::move(folder)), room_(folder_.number(), limits), disk_(folder_.number()) {
+    thread_ = std::thread([this] { run(); });
+}
+
+DiskSpool::~DiskSpool() {
+    finish();
+}
+
+void DiskSpool::finish() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_ending_ = true;
+    }
+    came_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void DiskSpool::recover(const std::function<void(const Spooled&)>& found) {
+    folder_.sweep();
+    folder_.recover([&](const Spooled& spooled, std::size_t) {
+        room_.add(octets_of(spooled.message));
+        found(spooled);
+    });
+}
+
+void DiskSpool::tell_of_new(std::function<void(const SpooledMessage&)> told) {
+    const std::lock_guard lock(mutex_);
+    told_ = std::move(told);
+}
+
+protocol::Result<Spooled> DiskSpool::read(const std::string& id) const {
+    const std::string name = folder_.find(id);
+    if (name.empty()) return protocol::Problem{"there is no message " + protocol::escaped(id)};
+    const auto file = SpooledFile::open(folder_.number(), name);
+    if (!file) return protocol::Problem{file.problem().empty() ? std::strerror(errno) : file.problem()};
+    return Spooled{file->message(), file->journal().state, name.starts_with("hold/")};
+}
+
+std::unique_ptr<Content> DiskSpool::content(const std::string& id) const {
+    const std::string name = folder_.find(id);
+    if (name.empty()) return nullptr;
+    auto file = SpooledFile::open(folder_.number(), name);
+    if (!file || !file->is_whole()) return nullptr;
+    return std::move(*file).content();
+}
+
+awaitable<int> DiskSpool::commit(asio::io_context& context, SpooledMessage message, Content& content) {
+    message.content_octets = content.size();
+    auto head = spool_head(message);
+    if (!is_spool_id(message.id) || !head) {
+        LogLine line("bug");
+        log_error(line.add("id", message.id).add("what", "no spool file: " + head.problem()));
+        co_return EINVAL;
+    }
+    const std::size_t octets = octets_of(message);
+    if (!room_.take(octets)) co_return ENOSPC;
+    Job job{Job::Kind::commit, context};
+    job.id = message.id;
+    job.message = std::move(message);
+    job.head = std::move(*head);
+    job.content = &content;
+    co_await done_by_thread(job);
+    if (job.error != 0) room_.give_back(octets);
+    co_return job.error;
+}
+
+awaitable<int> DiskSpool::record(asio::io_context& context, std::string id, JournalEntry entry) {
+    Job job{Job::Kind::record, context};
+    job.id = std::move(id);
+    job.entry = std::move(entry);
+    co_return co_await done_by_thread(job);
+}
+
+awaitable<int> DiskSpool::remove(asio::io_context& context, std::string id) {
+    Job job{Job::Kind::remove, context};
+    job.id = std::move(id);
+    co_return co_await done_by_thread(job);
+}
+
+awaitable<int> DiskSpool::move(asio::io_context& context, std::string id, Shelf from, Shelf to) {
+    Job job{Job::Kind::move, context};
+    job.id = std::move(id);
+    job.from = from;
+    job.to = to;
+    co_return co_await done_by_thread(job);
+}
+
+awaitable<int> DiskSpool::done_by_thread(Job& job) {
+    const auto work = asio::make_work_guard(job.context);
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_ending_) job.error = ESHUTDOWN;
+        if (!is_ending_) waiting_.push_back(&job);
+    }
+    if (job.error != 0) co_return job.error;
+    came_.notify_one();
+    co_await job.done.async_wait(no_throw);
+    co_return job.error;
+}
+
+// Old dead letters are judged by the time at which gatepost began and what has gone by since: a clock that
+// jumps meanwhile removes none.
+void DiskSpool::run() {
+    auto next_look = Clock::now();
+    while (const auto batch = take_batch()) {
+        if (!batch->empty()) run(*batch);
+        if (Clock::now() < next_look) continue;
+        next_look = Clock::now() + kLookAtDead;
+        folder_.remove_dead(opened_ + (Clock::now() - opened_steadily_), room_.limits().dead_letters);
+    }
+}
+
+// All that waits, but for bounds; empty when it is time to look round, nothing when that was the last.
+std::optional<DiskSpool::Batch> DiskSpool::take_batch() {
+    std::unique_lock lock(mutex_);
+    came_.wait_for(lock, kLookAtDead, [this] { return is_ending_ || !waiting_.empty(); });
+    if (is_ending_ && waiting_.empty()) return {};
+    Batch batch;
+    std::size_t octets = 0;
+    while (!waiting_.empty() && batch.size() < kBatch && octets < kBatchOctets) {
+        batch.push_back(waiting_.front());
+        octets += waiting_.front()->message.content_octets;
+        waiting_.pop_front();
+    }
+    return batch;
+}
+
+// Nobody would catch what is thrown in this thread; who waits is told that it did not work.
+void DiskSpool::run(const Batch& batch) {
+    try {
+        record(batch);
+        change_names(batch);
+        commit(batch);
+    } catch (const std::exception& exception) {
+        disk_.forget();
+        for (Job* job : batch) job->error = EIO;
+        try {
+            LogLine line("bug");
+            log_error(line.add("what", exception.what()));
+        } catch (const std::exception&) {  // memory is short: then without a word
+        }
+    }
+    wake(batch);
+}
+
+// Recipients that are done must stay done; the rest of a journal may be lost, and then a try is counted less.
+void DiskSpool::record(const Batch& batch) {
+    std::vector<std::pair<Job*, std::string>> appended;
+    for (Job* job : batch) {
+        if (job->kind != Job::Kind::record) continue;
+        const std::string name = folder_.find(job->id);
+        job->error = ENOENT;
+        const auto file = name.empty() ? protocol::Result<SpooledFile>(protocol::Problem{})
+                                       : SpooledFile::open(folder_.number(), name);
+        if (!file) continue;
+        job->error = disk_.run({DiskStep::Kind::append, name, {}, journal_line(file->message(), job->entry)});
+        if (job->error == 0) appended.emplace_back(job, name);
+    }
+    for (auto& [job, name] : appended) {
+        if (!job->entry.done.empty()) job->error = disk_.run({DiskStep::Kind::sync_file, name});
+    }
+    disk_.forget();
+    for (const Job* job : batch) {
+        if (job->kind == Job::Kind::record && job->error != 0) log_failure("record", job->id, job->error);
+    }
+}
+
+// Durable before anybody hears of it, or the machine's end would bring a message back.
+void DiskSpool::change_names(const Batch& batch) {
+    std::map<std::string, Batch> folders;
+    for (Job* job : batch) {
+        if (job->kind != Job::Kind::remove && job->kind != Job::Kind::move) continue;
+        const bool is_move = job->kind == Job::Kind::move;
+        const std::string name = is_move ? place_of(job->from, job->id) : folder_.find(job->id);
+        const std::string target = is_move ? place_of(job->to, job->id) : "";
+        job->error = change_name(name, target);
+        if (job->error != 0) {
+            log_failure(is_move ? "move" : "remove", job->id, job->error);
+            continue;
+        }
+        folders[folder_of(name)].push_back(job);
+        if (is_move) folders[folder_of(target)].push_back(job);
+    }
+    for (const auto& [folder, jobs] : folders) {
+        const int error = disk_.run({DiskStep::Kind::sync_folder, folder});
+        for (Job* job : jobs) {
+            if (error != 0) job->error = error;
+        }
+    }
+}
+
+// `target` empty: it goes.
+int DiskSpool::change_name(const std::string& name, const std::string& target) {
+    if (name.empty() || !is_spool_id(std::string_view(name).substr(name.find('/') + 1))) return ENOENT;
+    const auto file = SpooledFile::open(folder_.number(), name);
+    const std::size_t octets = file ? octets_of(file->message()) : folder_.octets(name);
+    const int error = target.empty() ? disk_.run({DiskStep::Kind::remove, name})
+                                     : disk_.run({DiskStep::Kind::rename, name, target});
+    if (error != 0) return error;
+    if (counts(name) && !counts(target)) room_.give_back(octets);
+    if (!counts(name) && counts(target)) room_.add(octets);
+    return 0;
+}
+
+void DiskSpool::commit(const Batch& batch) {
+    Batch jobs;
+    std::vector<std::string> ids;
+    for (Job* job : batch) {
+        if (job->kind != Job::Kind::commit) continue;
+        jobs.push_back(job);
+        ids.push_back(job->id);
+    }
+    if (jobs.empty()) return;
+    Commit machine(std::move(ids));
+    const Disk::Writer writer = [&](int file, std::size_t item) { return write(file, *jobs[item]); };
+    while (const auto step = machine.next()) machine.ended(disk_.run(*step, writer));
+    disk_.forget();
+    std::function<void(const SpooledMessage&)> told;
+    {
+        const std::lock_guard lock(mutex_);
+        told = told_;
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        jobs[i]->error = machine.errors()[i];
+        if (jobs[i]->error != 0) {
+            log_failure("commit", jobs[i]->id, jobs[i]->error);
+        } else if (told) {
+            told(jobs[i]->message);
+        }
+    }
+}
+
+// A small message goes out in one call.
+int DiskSpool::write(int file, Job& job) {
+    auth::Sha256 hash;
+    hash.update(job.head);
+    written_ = job.head;
+    std::size_t octets = 0;
+    const auto reader = job.content->reader();
+    for (auto portion = reader->next(); !portion.empty(); portion = reader->next()) {
+        hash.update(portion);
+        octets += portion.size();
+        written_ += portion;
+        if (written_.size() < kWriteAtOnce) continue;
+        if (const int error = write_all(file, written_)) return error;
+        written_.clear();
+    }
+    if (reader->failed() || octets != job.message.content_octets) return EIO;
+    written_ += spool_trailer(hash.finish());
+    return write_all(file, written_);
+}
+
+// One call for all who wait in one context.
+void DiskSpool::wake(const Batch& batch) {
+    std::map<asio::io_context*, std::vector<asio::steady_timer*>> contexts;
+    for (Job* job : batch) contexts[&job->context].push_back(&job->done);
+    for (auto& [context, timers] : contexts) {
+        asio::post(*context, [sleeping = std::move(timers)] {
+            for (asio::steady_timer* timer : sleeping) timer->cancel();
+        });
+    }
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,82 @@
+// The spool on a real disk. Whoever wants something written hands it to one thread and waits; the thread
+// takes all that waits at once and syncs it together, so that many messages cost hardly more than one.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "gateway/spool/disk.h"
+#include "gateway/spool/spool.h"
+#include "gateway/spool/spool_folder.h"
+#include "gateway/spool/spool_room.h"
+
+namespace gatepost::gateway {
+
+class DiskSpool final : public Spool {
+  public:
+    DiskSpool(SpoolFolder folder, const config::Queue& limits);
+    ~DiskSpool() override;
+
+    void recover(const std::function<void(const Spooled&)>& found) override;
+    void tell_of_new(std::function<void(const SpooledMessage&)> told) override;
+    void use(const config::Queue& limits) override { room_.use(limits); }
+    void finish() override;
+
+    std::optional<protocol::Reply> refusal(std::size_t octets) const override {
+        return room_.refusal(octets);
+    }
+    awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) override;
+    protocol::Result<Spooled> read(const std::string& id) const override;
+    std::unique_ptr<Content> content(const std::string& id) const override;
+    awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) override;
+    awaitable<int> remove(asio::io_context& context, std::string id) override;
+    awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) override;
+
+    const SpoolRoom& room() const { return room_; }
+
+  private:
+    // What somebody waits for: on the frame of his coroutine, which stays until he is woken.
+    struct Job {
+        enum class Kind { commit, record, remove, move };
+        Kind kind;
+        asio::io_context& context;
+        asio::steady_timer done{context, Deadline::max()};
+        std::string id = {};
+        SpooledMessage message = {};  // commit
+        std::string head = {};
+        Content* content = nullptr;
+        JournalEntry entry = {};  // record
+        Shelf from = Shelf::queue, to = Shelf::queue;
+        int error = 0;
+    };
+    using Batch = std::vector<Job*>;
+
+    awaitable<int> done_by_thread(Job& job);
+    void run();
+    std::optional<Batch> take_batch();
+    void run(const Batch& batch);
+    void record(const Batch& batch);
+    void change_names(const Batch& batch);
+    int change_name(const std::string& name, const std::string& target);
+    void commit(const Batch& batch);
+    int write(int file, Job& job);
+    static void wake(const Batch& batch);
+
+    SpoolFolder folder_;
+    SpoolRoom room_;
+    Disk disk_;            // the thread's
+    std::string written_;  // the thread's: what goes out with the next write
+    const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
+    const Clock::time_point opened_steadily_ = Clock::now();
+    std::mutex mutex_;
+    std::condition_variable came_;
+    std::deque<Job*> waiting_;
+    std::function<void(const SpooledMessage&)> told_;
+    bool is_ending_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,343 @@
+#include "gateway/spool/queue.h"
+
+#include <algorithm>
+
+#include "policy/retry.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kMostTries = 200;  // over all destinations: two descriptors each
+constexpr milliseconds kSpreadOfEach{2};
+constexpr milliseconds kLongestSpread{30'000};
+
+bool is_away(const std::vector<Tried>& tried) {
+    return !tried.empty() && std::all_of(tried.begin(), tried.end(), [](const Tried& each) {
+        return each.outcome.fate == Fate::unreachable;
+    });
+}
+
+}  // namespace
+
+void Queue::use(const config::Settings& settings) {
+    times_ = settings.downstream.retry;
+    at_once_ = std::max<std::size_t>(1, settings.queue.deliveries);
+    delay_after_ = settings.notifications.delay_after;
+}
+
+seconds Queue::age_of(const Item& item, Time now) const {
+    const auto waited = std::chrono::floor<seconds>(now - item.since);
+    return item.entry.age + std::max(waited, seconds(0));
+}
+
+milliseconds Queue::spread_of(std::size_t messages) {
+    const auto most = std::min<milliseconds>(kSpreadOfEach * messages, kLongestSpread);
+    return milliseconds(random_() % (static_cast<std::uint64_t>(most.count()) + 1));
+}
+
+void Queue::insert(QueueEntry entry, Time due, Time now) {
+    auto [place, is_new] = items_.try_emplace(entry.id);
+    if (!is_new) return;
+    Item& item = place->second;
+    item.entry = std::move(entry);
+    item.since = now;
+    item.number = ++number_;
+    if (!item.entry.is_held) schedule(item, due);
+}
+
+void Queue::add(QueueEntry entry, Time now) {
+    insert(std::move(entry), now, now);
+}
+
+void Queue::recover(QueueEntry entry, Time now) {
+    insert(std::move(entry), now + spread_of(items_.size()), now);
+}
+
+void Queue::schedule(Item& item, Time due) {
+    unschedule(item);
+    item.due = due;
+    item.waits = Waits::for_its_time;
+    due_.emplace(due, item.number, &item);
+}
+
+// Whoever waits for a place is passed over when it gets one.
+void Queue::unschedule(Item& item) {
+    if (item.waits == Waits::for_its_time) due_.erase({item.due, item.number, &item});
+    item.waits = Waits::no;
+}
+
+void Queue::pause(Item& item, Time now) {
+    if (item.entry.is_held) return unschedule(item);
+    schedule(item, now + policy::pause_after(item.entry.attempts + item.skipped, times_, random_()));
+}
+
+std::optional<Queue::Time> Queue::wake_at() const {
+    if (!urgent_.empty()) return Time::min();
+    if (due_.empty() || tries_ >= kMostTries) return {};
+    return std::get<Time>(*due_.begin());
+}
+
+std::optional<Queue::Action> Queue::next(Time now) {
+    while (!urgent_.empty()) {
+        const std::string id = std::move(urgent_.front());
+        urgent_.pop_front();
+        const auto found = items_.find(id);
+        if (found != items_.end() && found->second.work) return step_of(found->second, now);
+    }
+    while (!due_.empty() && tries_ < kMostTries && std::get<Time>(*due_.begin()) <= now) {
+        Item& item = *std::get<Item*>(*due_.begin());
+        unschedule(item);
+        if (auto action = begin(item, now)) return action;
+    }
+    return {};
+}
+
+// It is due: tried, or put off, or parked until there is a place.
+std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
+    if (item.is_finished) {
+        item.work = std::make_unique<Work>();
+        item.work->is_try = false;
+        item.work->step = Step::remove;
+        return step_of(item, now);
+    }
+    auto& destination = destinations_[item.entry.destination];
+    const bool is_last_try = policy::is_expired(age_of(item, now), item.entry.attempts + 1, times_);
+    const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
+    if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
+    if (destination.tries >= at_once_) {
+        item.waits = Waits::for_a_place;
+        destination.parked.push_back(item.entry.id);
+        return {};
+    }
+    return try_it(item, destination);
+}
+
+// Nobody is there, as others have found out. The journal hears how old it gets all the same: what is put off
+// for days must not begin anew with each restart.
+std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
+    ++item.skipped;
+    if (age_of(item, now) - item.entry.age < times_.max) {
+        pause(item, now);
+        return {};
+    }
+    item.work = std::make_unique<Work>();
+    item.work->is_try = false;
+    item.work->is_any_open = true;
+    item.work->why = "no server could be reached";
+    return step_of(item, now);
+}
+
+Queue::Action Queue::try_it(Item& item, Destination& destination) {
+    item.work = std::make_unique<Work>();
+    item.is_forced = false;
+    item.skipped = 0;
+    ++destination.tries;
+    ++tries_;
+    return Try{item.entry.id, item.unrecorded};
+}
+
+Queue::Action Queue::step_of(Item& item, Time now) {
+    const Work& work = *item.work;
+    if (work.step == Step::notify) return work.notices.front();
+    if (work.step == Step::remove) return Remove{item.entry.id};
+    item.entry.age = age_of(item, now);
+    item.since = now;
+    JournalEntry entry;
+    entry.age = item.entry.age;
+    entry.attempts = item.entry.attempts;
+    entry.done = work.done;
+    entry.is_delay_told = item.entry.is_delay_told;
+    entry.why = work.why;
+    return Record{item.entry.id, std::move(entry)};
+}
+
+void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time now) {
+    const auto found = items_.find(id);
+    if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
+    Item& item = found->second;
+    ++item.entry.attempts;
+    leave(item, tried, now);
+    judge(item, tried, now);
+    go_on(item);
+}
+
+// The try gives its place to another one, and what it has learnt of the destination to all.
+void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
+    auto& destination = destinations_[item.entry.destination];
+    --destination.tries;
+    --tries_;
+    const bool was_away = destination.is_away;
+    if (is_away(tried)) {
+        destination.is_away = true;
+        destination.probe_from = now + policy::pause_after(1, times_, random_());
+    } else if (!tried.empty()) {
+        destination.is_away = false;
+        if (was_away) came_back(item.entry.destination, now);
+    }
+    free_a_place(destination, now);
+}
+
+void Queue::free_a_place(Destination& destination, Time now) {
+    while (!destination.parked.empty()) {
+        const auto parked = items_.find(destination.parked.front());
+        destination.parked.pop_front();
+        if (parked == items_.end() || parked->second.waits != Waits::for_a_place) continue;
+        return schedule(parked->second, now);
+    }
+}
+
+// All that waited for it is tried soon, whatever its own pause was.
+void Queue::came_back(const std::string& destination, Time now) {
+    std::vector<Item*> theirs;
+    for (auto& [id, item] : items_) {
+        if (item.waits == Waits::for_its_time && item.entry.destination == destination)
+            theirs.push_back(&item);
+    }
+    std::sort(theirs.begin(), theirs.end(), [](auto* a, auto* b) { return a->number < b->number; });
+    for (Item* item : theirs) {
+        item->skipped = 0;
+        schedule(*item, std::min(item->due, now + spread_of(theirs.size())));
+    }
+}
+
+void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
+    Work& work = *item.work;
+    work.is_try = false;
+    work.done = item.unrecorded;
+    work.is_any_open = tried.empty();  // nothing was found out
+    Notify failed{item.entry.id, Notify::What::failed, {}}, relayed{item.entry.id, Notify::What::relayed, {}},
+        delayed{item.entry.id, Notify::What::delayed, {}};
+    for (const Tried& each : tried) {
+        if (each.outcome.fate == Fate::accepted) {
+            work.done.push_back(each.recipient);
+            if (each.wants_relayed_notice) relayed.recipients.push_back(each);
+            continue;
+        }
+        work.why = each.outcome.reply.text();
+        (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
+    }
+    const auto age = age_of(item, now);
+    if (policy::is_expired(age, item.entry.attempts, times_)) {
+        auto& late = delayed.recipients;
+        failed.recipients.insert(failed.recipients.end(), late.begin(), late.end());
+        late.clear();
+    }
+    work.is_any_open = work.is_any_open || !delayed.recipients.empty();
+    const bool tells_delay = delay_after_.count() > 0 && age >= delay_after_ && !item.entry.is_delay_told;
+    if (!tells_delay) delayed.recipients.clear();
+    for (auto* notice : {&relayed, &failed, &delayed}) {
+        if (!notice->recipients.empty()) work.notices.push_back(std::move(*notice));
+    }
+}
+
+void Queue::go_on(Item& item) {
+    Work& work = *item.work;
+    if (!work.notices.empty()) {
+        work.step = Step::notify;
+    } else {
+        work.step = work.is_any_open ? Step::record : Step::remove;
+        item.is_finished = !work.is_any_open;
+    }
+    urgent_.push_back(item.entry.id);
+}
+
+void Queue::done(const std::string& id, int error, Time now) {
+    const auto found = items_.find(id);
+    if (found == items_.end() || !found->second.work || found->second.work->is_try) return;
+    Item& item = found->second;
+    switch (item.work->step) {
+        case Step::notify: return told(item, error == 0);
+        case Step::record: return recorded(item, error == 0, now);
+        case Step::remove: break;
+    }
+    if (error == 0) return erase(item);
+    item.work.reset();
+    schedule(item, now + times_.first);
+}
+
+// Who could not be told of is tried again: the answer will be the same, and so comes another chance to tell.
+void Queue::told(Item& item, bool is_durable) {
+    Work& work = *item.work;
+    const Notify notice = std::move(work.notices.front());
+    work.notices.pop_front();
+    const bool is_failure = notice.what == Notify::What::failed;
+    if (!is_durable) {
+        work.is_any_open = work.is_any_open || is_failure;
+    } else if (is_failure) {
+        for (const Tried& each : notice.recipients) work.done.push_back(each.recipient);
+    } else if (notice.what == Notify::What::delayed) {
+        item.entry.is_delay_told = true;
+    }
+    go_on(item);
+}
+
+void Queue::recorded(Item& item, bool is_durable, Time now) {
+    item.unrecorded.clear();
+    if (!is_durable) item.unrecorded = std::move(item.work->done);
+    item.work.reset();
+    pause(item, now);
+}
+
+void Queue::erase(Item& item) {
+    unschedule(item);
+    items_.erase(std::string(item.entry.id));
+}
+
+void Queue::gone(const std::string& id, Time now) {
+    const auto found = items_.find(id);
+    if (found == items_.end()) return;
+    Item& item = found->second;
+    if (item.work && item.work->is_try) leave(item, {}, now);
+    erase(item);
+}
+
+// A message that nothing is being done with.
+Queue::Item* Queue::waiting(const std::string& id) {
+    const auto found = items_.find(id);
+    const bool is_free = found != items_.end() && !found->second.work && !found->second.is_finished;
+    return is_free ? &found->second : nullptr;
+}
+
+bool Queue::retry(const std::string& id, Time now) {
+    Item* item = waiting(id);
+    if (!item || item->entry.is_held) return false;
+    item->is_forced = true;
+    schedule(*item, now);
+    return true;
+}
+
+bool Queue::hold(const std::string& id) {
+    Item* item = waiting(id);
+    if (!item) return false;
+    unschedule(*item);
+    item->entry.is_held = true;
+    return true;
+}
+
+bool Queue::release(const std::string& id, Time now) {
+    Item* item = waiting(id);
+    if (!item || !item->entry.is_held) return false;
+    item->entry.is_held = false;
+    return retry(id, now);
+}
+
+bool Queue::drop(const std::string& id) {
+    Item* item = waiting(id);
+    if (item) erase(*item);
+    return item != nullptr;
+}
+
+std::optional<Queue::State> Queue::state_of(const std::string& id, Time now) const {
+    const auto found = items_.find(id);
+    if (found == items_.end()) return {};
+    const Item& item = found->second;
+    const bool is_waiting = item.waits == Waits::for_its_time;
+    return State{item.entry.is_held, item.work != nullptr, is_waiting ? item.due : now, item.entry.attempts,
+                 age_of(item, now)};
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,199 @@
+#include "gateway/spool/spool_folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "gateway/log.h"
+#include "gateway/spool/disk.h"
+#include "protocol/ascii.h"
+
+namespace gatepost::gateway {
+namespace {
+
+using protocol::Problem;
+using protocol::Result;
+
+constexpr const char* kShelves[] = {"queue", "hold", "dead", "corrupt", "tmp"};
+// At the start so much content is compared with its digests; the rest is when it is tried.
+constexpr std::size_t kVerifiedAtStart = std::size_t(1) << 30;
+constexpr int kMaxNamesake = 1000;
+
+std::string why(int error) {
+    return std::strerror(error);
+}
+
+std::string why_not_usable(const std::string& folder) {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return folder + ": " + why(errno);
+    Descriptor open(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!open.is_open()) return folder + ": " + why(errno);
+    ::fchmod(open.number(), 0700);  // if it is not ours, what follows says so
+    if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return folder + ": " + why(errno);
+    if (::fsync(open.number()) != 0) return folder + ": " + why(errno);
+    return "";
+}
+
+std::string remedy(const std::string& problem) {
+    return "spool: " + problem +
+           "; gatepost must be able to write there: make it the folder of gatepost's user, or name another "
+           "`state`";
+}
+
+// Who has the lock has written his process id into it; a file that was left over is nobody's.
+Result<Descriptor> take_lock(const std::string& folder) {
+    const std::string file = folder + "/lock";
+    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!lock.is_open()) return Problem{remedy(file + ": " + why(errno))};
+    if (::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return Problem{remedy(file + ": " + why(errno))};
+        char text[32] = "";
+        if (::pread(lock.number(), text, sizeof text - 1, 0) < 0) text[0] = '\0';
+        return Problem{"spool: " + folder + " is in use by another gatepost (process " +
+                       protocol::escaped(protocol::trimmed(text, "\n")) +
+                       "); end that one first, or give this one a `state` of its own"};
+    }
+    const std::string text = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(lock.number(), 0) != 0 || write_all(lock.number(), text) != 0)
+        return Problem{remedy(file + ": " + why(errno))};
+    return lock;
+}
+
+}  // namespace
+
+const char* name(Shelf shelf) {
+    switch (shelf) {
+        case Shelf::queue: return "queue";
+        case Shelf::hold: return "hold";
+        case Shelf::dead: return "dead";
+        case Shelf::corrupt: break;
+    }
+    return "corrupt";
+}
+
+Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+    std::string problem = why_not_usable(path);
+    if (!problem.empty()) return Problem{remedy(problem)};
+    auto lock = take_lock(path);
+    if (!lock) return Problem{lock.problem()};
+    for (const char* shelf : kShelves) {
+        problem = why_not_usable(path + "/" + shelf);
+        if (!problem.empty()) return Problem{remedy(problem)};
+    }
+    Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.is_open() || ::fsync(folder.number()) != 0) return Problem{remedy(path + ": " + why(errno))};
+    return SpoolFolder(path, std::move(folder), std::move(*lock));
+}
+
+std::vector<std::string> SpoolFolder::names_in(const char* shelf) const {
+    std::vector<std::string> names;
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir((path_ + "/" + shelf).c_str()), ::closedir);
+    while (folder) {
+        const dirent* entry = ::readdir(folder.get());
+        if (!entry) break;
+        const std::string_view found = entry->d_name;
+        if (found != "." && found != "..") names.emplace_back(found);
+    }
+    return names;
+}
+
+void SpoolFolder::sweep() const {
+    std::size_t swept = 0;
+    for (const auto& found : names_in("tmp")) {
+        if (::unlinkat(folder_.number(), ("tmp/" + found).c_str(), 0) == 0) ++swept;
+    }
+    if (swept == 0) return;
+    LogLine line("spool");
+    log_info(line.add("state", "swept").add("files", swept));
+}
+
+void SpoolFolder::set_aside(Shelf shelf, const std::string& found, const std::string& why) const {
+    const std::string from = std::string(name(shelf)) + "/" + found;
+    std::string to = "corrupt/" + found;
+    for (int i = 1; i < kMaxNamesake && octets(to) > 0; ++i)
+        to = "corrupt/" + found + "." + std::to_string(i);
+    const bool moved = ::renameat2(folder_.number(), from.c_str(), folder_.number(), to.c_str(), 0) == 0;
+    LogLine line("spool");
+    log_error(line.add("state", moved ? "set aside" : "cannot be set aside")
+                  .add("file", from)
+                  .add("why", why)
+                  .add("remedy", "it lies in " + path_ + "/corrupt for you to look at"));
+}
+
+void SpoolFolder::recover(const std::function<void(const Spooled&, std::size_t octets)>& found) const {
+    std::size_t verified = 0;
+    for (const Shelf shelf : {Shelf::queue, Shelf::hold}) {
+        auto names = names_in(name(shelf));
+        std::sort(names.begin(), names.end());  // ids begin with the time: the oldest first
+        for (const auto& each : names) recover(shelf, each, verified, found);
+    }
+}
+
+void SpoolFolder::recover(Shelf shelf, const std::string& id, std::size_t& verified,
+                          const std::function<void(const Spooled&, std::size_t octets)>& found) const {
+    const std::string file_name = std::string(name(shelf)) + "/" + id;
+    if (!is_spool_id(id)) return set_aside(shelf, id, "no message of gatepost");
+    const auto file = SpooledFile::open(folder_.number(), file_name);
+    if (!file && file.problem().empty()) {  // it may be readable later
+        LogLine line("spool");
+        log_error(line.add("state", "cannot be read").add("file", file_name).add("why", why(errno)));
+        return;
+    }
+    if (!file) return set_aside(shelf, id, file.problem());
+    if (file->message().id != id) return set_aside(shelf, id, "the file of another message");
+    if (shelf == Shelf::hold && octets("queue/" + id) > 0) return set_aside(shelf, id, "is in queue/ too");
+    if (verified < kVerifiedAtStart) {
+        if (!file->is_whole()) return set_aside(shelf, id, "damaged: its digest is another");
+        verified += file->octets();
+    }
+    const std::size_t end = file->journal_at() + file->journal().octets;
+    if (end < file->octets()) {
+        Descriptor torn(::openat(folder_.number(), file_name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (torn.is_open() && ::ftruncate(torn.number(), static_cast<off_t>(end)) == 0) {
+            LogLine line("spool");
+            log_warning(
+                line.add("state", "journal cut").add("file", file_name).add("octets", file->octets() - end));
+        }
+    }
+    found({file->message(), file->journal().state, shelf == Shelf::hold}, end);
+}
+
+std::size_t SpoolFolder::octets(const std::string& file_name) const {
+    struct stat status {};
+    if (::fstatat(folder_.number(), file_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+    return std::max<std::size_t>(1, static_cast<std::size_t>(status.st_size));
+}
+
+std::string SpoolFolder::find(const std::string& id) const {
+    if (!is_spool_id(id)) return "";
+    for (const Shelf shelf : {Shelf::queue, Shelf::hold, Shelf::dead}) {
+        const std::string file_name = std::string(name(shelf)) + "/" + id;
+        if (octets(file_name) > 0) return file_name;
+    }
+    return "";
+}
+
+// The time of the last change of the file's name: when it was moved here.
+void SpoolFolder::remove_dead(std::chrono::system_clock::time_point now, std::chrono::seconds kept) const {
+    if (kept.count() == 0) return;
+    const auto limit =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch() - kept).count();
+    for (const auto& id : names_in("dead")) {
+        const std::string file_name = "dead/" + id;
+        struct stat status {};
+        if (::fstatat(folder_.number(), file_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (status.st_ctim.tv_sec > limit || ::unlinkat(folder_.number(), file_name.c_str(), 0) != 0)
+            continue;
+        LogLine line("dead_letter");
+        log_info(line.add("id", id).add("state", "removed"));
+    }
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,52 @@
+// The spool folder as it lies on the disk: its lock, its shelves, and what is found there at the start.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gateway/spool/descriptor.h"
+#include "gateway/spool/spool.h"
+#include "gateway/spool/spooled_file.h"
+
+namespace gatepost::gateway {
+
+using Shelf = Spool::Shelf;
+
+class SpoolFolder {
+  public:
+    // Makes what is missing, each folder for us alone, and takes the lock.
+    static protocol::Result<SpoolFolder> open(const std::string& path);
+
+    int number() const { return folder_.number(); }
+
+    // Nothing of tmp/ was ever acknowledged.
+    void sweep() const;
+    // What lies in queue/ and hold/. What is torn or foreign goes to corrupt/ with a log line; the journal of
+    // a file ends behind its last good line.
+    void recover(const std::function<void(const Spooled&, std::size_t octets)>& found) const;
+    void set_aside(Shelf shelf, const std::string& name, const std::string& why) const;
+
+    // In which of queue/, hold/ and dead/ it lies: "queue/ID"; empty if in none.
+    std::string find(const std::string& id) const;
+    // 0 if there is none.
+    std::size_t octets(const std::string& name) const;
+    // Dead letters that have lain there for so long; the time is an argument, for the clock may have jumped.
+    void remove_dead(std::chrono::system_clock::time_point now, std::chrono::seconds kept) const;
+
+  private:
+    SpoolFolder(std::string path, Descriptor folder, Descriptor lock)
+        : path_(std::move(path)), folder_(std::move(folder)), lock_(std::move(lock)) {}
+    void recover(Shelf shelf, const std::string& name, std::size_t& verified,
+                 const std::function<void(const Spooled&, std::size_t octets)>& found) const;
+    std::vector<std::string> names_in(const char* shelf) const;
+
+    std::string path_;
+    Descriptor folder_, lock_;
+};
+
+const char* name(Shelf shelf);
+
+}  // namespace gatepost::gateway
