@@ -45,16 +45,6 @@ void note_dane(Mapping& map, Downstream& downstream) {
     for (const auto& route : downstream.routes) note_nameless(route.servers, map.findings());
 }
 
-// What can be written but not done yet is refused, so that nobody relies on it.
-void refuse_unsupported(Mapping& map, const Downstream& downstream) {
-    if (downstream.spool != SpoolMode::never) {
-        note(map.findings(), map["spool"],
-             "spool is not supported by this version; use never: while the downstream is away, senders are "
-             "told to "
-             "try again");
-    }
-}
-
 void read_retry(Mapping& downstream, RetryTimes& retry) {
     Mapping map(downstream["retry"], "downstream.retry", downstream.findings());
     map.duration<seconds>("first", retry.first, 1s, 86400s);
@@ -95,7 +85,6 @@ void read_downstream(Mapping& top, Settings& settings, const std::filesystem::pa
     map.choice<SpoolMode>(
         "spool", downstream.spool,
         {{"never", SpoolMode::never}, {"outage", SpoolMode::outage}, {"always", SpoolMode::always}});
-    refuse_unsupported(map, downstream);
     read_retry(map, downstream.retry);
     map.finish();
 }

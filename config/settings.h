@@ -130,7 +130,8 @@ struct Recipients {
 struct Notifications {
     bool is_on = true;                       // false: dead letters only
     std::optional<protocol::Domain> domain;  // of From and d=; empty: hostname
-    std::string selector, key;               // DKIM, PEM file; empty: not signed, and none are sent
+    std::string selector, key;               // DKIM, PEM file; empty: none are sent
+    Place key_place;
     std::vector<DownstreamServer> relay;     // where they go; empty: the servers of `downstream`
     seconds delay_after{4 * 3600};           // those who asked for NOTIFY=DELAY hear of it
     friend bool operator==(const Notifications&, const Notifications&) = default;

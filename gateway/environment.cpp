@@ -44,7 +44,7 @@ bool need_the_same_relay(const Snapshot& before, const Snapshot& now) {
 }
 
 Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken,
-                         const Environment* before)
+                         Spool* messages, const Environment* before)
     : context(io),
       snapshot(std::move(taken)),
       settings(snapshot->settings),
@@ -52,11 +52,12 @@ Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::sha
       shared_resolver_(before && ask_the_same_servers(*before->snapshot, *snapshot)
                            ? before->shared_resolver_
                            : std::make_shared<Resolver>(io, snapshot->dns_servers, settings.dns)),
-      outward_(before && need_the_same_relay(*before->snapshot, *snapshot)
-                   ? before->outward_
-                   : std::shared_ptr<Outward>(
-                         new Outward{snapshot, shared_resolver_,
-                                     Relay(io, disk, *shared_resolver_, settings, snapshot->client_tls)})),
+      outward_(
+          before && need_the_same_relay(*before->snapshot, *snapshot)
+              ? before->outward_
+              : std::shared_ptr<Outward>(new Outward{snapshot, shared_resolver_,
+                                                     Relay(io, disk, *shared_resolver_, settings,
+                                                           snapshot->client_tls, snapshot->recipients)})),
       // A result may hold an explanation with our name in it (RFC 7208 section 7.3, macro r).
       shared_spf_cache_(before && before->shared_resolver_ == shared_resolver_ &&
                                 before->settings.hostname == settings.hostname
@@ -65,11 +66,13 @@ Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::sha
       shared_key_cache_(before ? before->shared_key_cache_ : std::make_shared<auth::DkimKeyCache>()),
       resolver(*shared_resolver_),
       relay(outward_->relay),
+      spool(messages),
       spf_cache(*shared_spf_cache_),
       key_cache(*shared_key_cache_) {
     if (!before) return;
     next_list_warning = before->next_list_warning;
     relay.use(snapshot->client_tls);
+    relay.recipients().use(snapshot->recipients);
 }
 
 void Environment::use_certificates(const Snapshot& renewed) {

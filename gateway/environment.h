@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "auth/crypto.h"
 #include "auth/dkim_key.h"
 #include "auth/spf_cache.h"
 #include "config/settings.h"
@@ -11,6 +12,7 @@
 #include "gateway/net/certificate_watch.h"
 #include "gateway/net/tls.h"
 #include "gateway/relay/relay.h"
+#include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
 
@@ -21,13 +23,17 @@ struct Snapshot {
     TlsContext client_tls;           // towards the downstream
     FileStamps stamps;               // of all certificates and keys, from just before they were read
     std::vector<config::Endpoint> dns_servers;
+    // Signs notifications, in the thread of the queue alone; null: none are sent.
+    std::shared_ptr<const auth::PrivateKey> notification_key;
+    std::shared_ptr<RecipientFile> recipients;  // null: recipients.file is not given
 };
 
 struct Environment {
     // What `before` has learned is taken over as far as the settings that it rests on are the same: answers
     // of the DNS and what was made of them, the downstream and the connections to it.
+    // `messages`: null if nothing is spooled; outlives all sessions.
     Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken,
-                const Environment* before = nullptr);
+                Spool* messages = nullptr, const Environment* before = nullptr);
     Environment(const Environment&) = delete;
 
     // Renewed ones, and nothing else of that snapshot: for handshakes from now on.
@@ -54,6 +60,7 @@ struct Environment {
   public:
     Resolver& resolver;
     Relay& relay;
+    Spool* const spool;
     auth::SpfCache& spf_cache;
     auth::DkimKeyCache& key_cache;
     Clock::time_point next_list_warning{};  // of a DNS list that answers nonsense

@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <ctime>
 
 #include "config/load.h"
 #include "config/units.h"
+#include "gateway/cli/keygen_command.h"
 #include "gateway/cli/tls_command.h"
 #include "gateway/cli/verify_command.h"
 #include "gateway/service.h"
@@ -95,6 +97,56 @@ void add_verify_options(CLI::App& command, gateway::VerifyRequest& request, std:
         ->required();
 }
 
+// As they come from the command line.
+struct KeygenWords {
+    std::string algorithm = "rsa2048", domain, selector, out;
+    bool is_forced = false, is_shown_only = false;
+};
+
+// What is not said is taken from the configuration, as far as there is one. Nobody else's business is read.
+int run_keygen(KeygenWords words, const std::string& file, bool must_be_there) {
+    const auto loaded = config::load_file(file, gateway::system_hostname());
+    if (must_be_there && !loaded.settings) {
+        for (const auto& finding : loaded.findings)
+            std::fprintf(stderr, "%s\n", config::text(finding, file).c_str());
+        return EX_CONFIG;
+    }
+    if (loaded.settings) {
+        const auto& notifications = loaded.settings->notifications;
+        const auto ours = notifications.domain ? notifications.domain->text() : loaded.settings->hostname;
+        if (words.domain.empty()) words.domain = ours;
+        if (words.is_shown_only && words.selector.empty()) words.selector = notifications.selector;
+        if (words.is_shown_only && words.out.empty()) words.out = notifications.key;
+    }
+    const auto domain = protocol::Domain::parse(words.domain);
+    const auto selector = words.selector.empty() ? gateway::selector_for(std::time(nullptr))
+                                                 : protocol::Domain::parse(words.selector);
+    if (!domain || !selector) {
+        std::fprintf(stderr, "gatepost keygen: --%s '%s' is not a domain name\n",
+                     domain ? "selector" : "domain", (domain ? words.selector : words.domain).c_str());
+        return EX_USAGE;
+    }
+    const auto type = words.algorithm == "ed25519" ? auth::KeyType::ed25519 : auth::KeyType::rsa;
+    return gateway::keygen({type, *domain, *selector, words.out, words.is_forced, words.is_shown_only});
+}
+
+void add_keygen_options(CLI::App& command, KeygenWords& words) {
+    command
+        .add_option("--algorithm", words.algorithm, "rsa2048 (default), or ed25519, which fewer can verify")
+        ->check(CLI::IsMember({"rsa2048", "ed25519"}));
+    command.add_option("--domain", words.domain,
+                       "Domain of the signature (default: the configuration's, notifications.domain or "
+                       "hostname)");
+    command.add_option("--selector", words.selector,
+                       "Name of the key below _domainkey (default: gp and the month)");
+    command.add_option("--out", words.out, "File of the private key (default: SELECTOR.DOMAIN.key here)");
+    auto* force = command.add_flag("--force", words.is_forced, "Replace the key that is there");
+    command
+        .add_flag("--show", words.is_shown_only,
+                  "Make no key; say again what to publish for the one in --out, or the configuration's")
+        ->excludes(force);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -116,6 +168,10 @@ int main(int argc, char** argv) {
     auto* show = tls->add_subcommand("show", "Names, expiry, what is wrong, and the TLSA records to publish");
     bool as_json = false;
     show->add_flag("--json", as_json, "For scripts");
+    auto* keygen = app.add_subcommand(
+        "keygen", "Make the key that signs notifications, and say what to publish and to configure");
+    KeygenWords words;
+    add_keygen_options(*keygen, words);
     auto* verify = app.add_subcommand("verify", "Judge one message from a file as the gateway would");
     gateway::VerifyRequest request;
     std::string resolver;
@@ -128,5 +184,6 @@ int main(int argc, char** argv) {
     if (*serve) return run_serve(file);
     if (*check) return run_check(file);
     if (*show) return run_tls_show(file, as_json ? gateway::TlsShow::json : gateway::TlsShow::text);
+    if (*keygen) return run_keygen(std::move(words), file, config_option->count() > 0);
     return run_verify(std::move(request), config_option->count() > 0 ? file : "", resolver);
 }

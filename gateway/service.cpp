@@ -15,6 +15,7 @@
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
+#include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -69,10 +70,11 @@ protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned wor
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot,
-              std::string file, std::string listening_on)
+    Conductor(asio::io_context& context, Workers& workers, Spool* spool,
+              std::shared_ptr<const Snapshot> snapshot, std::string file, std::string listening_on)
         : context_(context),
           workers_(workers),
+          spool_(spool),
           snapshot_(std::move(snapshot)),
           file_(std::move(file)),
           listening_on_(std::move(listening_on)),
@@ -147,6 +149,7 @@ class Conductor {
     void use(std::shared_ptr<const Snapshot> next) {
         for (const auto& worker : workers_) worker->use(next);
         snapshot_ = std::move(next);
+        if (spool_) spool_->use(snapshot_->settings.queue);
         use_certificates();
     }
 
@@ -174,6 +177,7 @@ class Conductor {
         certificate_tick_.async_wait([this](ErrorCode error) {
             if (error) return;
             look_at_certificates();
+            look_at_recipients();
             watch_certificates();
         });
     }
@@ -186,6 +190,22 @@ class Conductor {
         } catch (const std::exception& exception) {
             certificates_.loaded({});
             log_error(LogLine("certificate").add("state", "refused").add("why", exception.what()));
+        }
+    }
+
+    // With a mistake in it the old list stays; the next change is the next chance.
+    void look_at_recipients() {
+        try {
+            if (!snapshot_->recipients || !snapshot_->recipients->has_changed()) return;
+            const auto problem = snapshot_->recipients->read_again();
+            LogLine line("recipients");
+            if (problem) {
+                log_error(line.add("state", "refused").add("why", *problem + "; the old list stays in use"));
+            } else {
+                log_info(line.add("state", "read").add("entries", snapshot_->recipients->list()->size()));
+            }
+        } catch (const std::exception& exception) {
+            log_error(LogLine("recipients").add("state", "refused").add("why", exception.what()));
         }
     }
 
@@ -221,6 +241,10 @@ class Conductor {
             return all;
         };
         const auto& running = snapshot_->settings;
+        if (!spool_ && next.downstream.spool != config::SpoolMode::never) {
+            LogLine line("config");
+            log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
+        }
         if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
         LogLine line("config");
         log_warning(
@@ -273,6 +297,7 @@ class Conductor {
 
     asio::io_context& context_;
     Workers& workers_;
+    Spool* const spool_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
     const std::string listening_on_;
@@ -283,6 +308,14 @@ class Conductor {
     std::chrono::microseconds watchdog_{0};
 };
 
+// What was accepted before is known before anything new comes.
+void recover(Spool& spool) {
+    std::size_t messages = 0;
+    spool.recover([&](const Spooled&) { ++messages; });
+    LogLine line("spool");
+    log_info(line.add("state", "open").add("messages", messages));
+}
+
 }  // namespace
 
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
@@ -290,6 +323,11 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is "no room", not the end
     const auto& settings = snapshot->settings;
     raise_descriptor_limit(settings.limits.sessions);
+    const auto spool = open_spool(settings);
+    if (!spool) {
+        std::fprintf(stderr, "%s\n", spool.problem().c_str());
+        return EX_CANTCREAT;
+    }
     auto doors = doors_for(settings, worker_count(settings));
     if (!doors) {
         std::fprintf(stderr, "%s\n", doors.problem().c_str());
@@ -297,14 +335,15 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     }
     const std::string listening_on = addresses_of(doors->sockets.front());
     start_log();
+    if (*spool) recover(**spool);
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
     for (auto& set : doors->sockets)
-        workers.push_back(
-            std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk));
-    Conductor conductor(context, workers, snapshot, file, listening_on);
+        workers.push_back(std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk,
+                                                   spool->get()));
+    Conductor conductor(context, workers, spool->get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
@@ -315,6 +354,7 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                  .add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
+    if (*spool) (*spool)->finish();
     for (const auto& worker : workers) worker->stop();
     for (const auto& worker : workers) worker->join();
     LogLine stopped("stop");

@@ -9,7 +9,9 @@
 
 #include "config/load.h"
 #include "gateway/net/certificate.h"
+#include "gateway/private_key_file.h"
 #include "gateway/relay/maildir_delivery.h"
+#include "policy/notification.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -67,6 +69,32 @@ void check_dane(const config::Settings& settings, const Snapshot& snapshot,
     }
 }
 
+// Nothing where none is configured.
+std::shared_ptr<const auth::PrivateKey> read_key(const config::Settings& settings,
+                                                 std::vector<std::string>& problems) {
+    const auto& notifications = settings.notifications;
+    if (!notifications.is_on || notifications.key.empty()) return nullptr;
+    auto key = read_private_key(notifications.key);
+    if (key) return std::make_shared<const auth::PrivateKey>(std::move(*key));
+    problems.push_back(place(settings, notifications.key_place) +
+                       ": error: notifications.key: " + notifications.key + ": " + key.problem());
+    return nullptr;
+}
+
+void warn_of_notifications(const config::Settings& settings, std::vector<std::string>& problems) {
+    const auto& notifications = settings.notifications;
+    if (settings.downstream.spool == config::SpoolMode::never || !notifications.is_on) return;
+    if (notifications.key.empty()) {
+        problems.push_back(place(settings, {}) +
+                           ": warning: notifications.key is missing: nobody is told of mail that cannot be "
+                           "delivered, it is kept as dead letters; gatepost keygen makes a key");
+    } else if (!policy::has_way_out(settings)) {
+        problems.push_back(place(settings, notifications.key_place) +
+                           ": warning: notifications.relay is missing, and the downstream is no SMTP server: "
+                           "nobody is told of mail that cannot be delivered");
+    }
+}
+
 void warn(const config::Settings& settings, const Snapshot& snapshot, std::vector<std::string>& problems) {
     if (settings.tls.empty()) {
         problems.push_back(place(settings, {}) +
@@ -75,6 +103,7 @@ void warn(const config::Settings& settings, const Snapshot& snapshot, std::vecto
         problems.push_back(place(settings, settings.tls.front().place) +
                            ": warning: a certificate expires in " + std::to_string(days) + " days");
     }
+    warn_of_notifications(settings, problems);
 }
 
 }  // namespace
@@ -111,6 +140,15 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose, const S
         const std::string problem = load_certificates(settings, before, *snapshot);
         if (!problem.empty()) result.problems.push_back(problem);
         check_dane(settings, *snapshot, result.problems);
+    }
+    if (purpose != Purpose::verifying) snapshot->notification_key = read_key(settings, result.problems);
+    if (purpose != Purpose::verifying && !settings.recipients.file.empty()) {
+        auto recipients = RecipientFile::open(settings.recipients.file);
+        if (recipients) {
+            snapshot->recipients = *recipients;
+        } else {
+            result.problems.push_back("recipients.file: error: " + recipients.problem());
+        }
     }
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;

@@ -174,6 +174,10 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
         co_return Try::broken;
     }
     route_.servers().note_answer(connection_->place.server);
+    if (!connection_->dialogue.has_refused_sender()) {
+        const bool is_announced = !connection_->announced.empty();
+        relay_.recipients().learn(recipient.path, done->reply, is_announced, Clock::now());
+    }
     answer_ = gateway::outcome_of(passed_on("RCPT", done->reply));
     if (answer_.fate == Fate::accepted) ++accepted_;
     co_return Try::done;

@@ -53,11 +53,12 @@ void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
 }  // namespace
 
 Worker::Worker(std::vector<int> sockets, Backlog backlog, std::shared_ptr<const Snapshot> snapshot,
-               Admission& admission, asio::thread_pool& disk)
+               Admission& admission, asio::thread_pool& disk, Spool* spool)
     : admission_(admission),
       work_(asio::make_work_guard(context_)),
       disk_(disk),
-      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))),
+      spool_(spool),
+      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot), spool)),
       backlog_(backlog) {
     for (const int socket : sockets) {
         look_for_half_open(socket, environment_->settings.limits.write_timeout);
@@ -251,7 +252,8 @@ awaitable<void> Worker::run_session(tcp::socket socket, Arrival, protocol::IpAdd
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
-        const auto next = std::make_shared<Environment>(context_, disk_, snapshot, environment_.get());
+        const auto next =
+            std::make_shared<Environment>(context_, disk_, snapshot, spool_, environment_.get());
         const auto before = std::exchange(environment_, next);
         if (&before->relay != &next->relay) before->relay.retire();
         for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);

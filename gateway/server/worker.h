@@ -27,8 +27,9 @@ enum class Backlog { ours, of_the_next_process };
 class Worker {
   public:
     // `sockets`: listening, owned by the worker from now on.
+    // `spool`: null if nothing is spooled.
     Worker(std::vector<int> sockets, Backlog backlog, std::shared_ptr<const Snapshot> snapshot,
-           Admission& admission, asio::thread_pool& disk);
+           Admission& admission, asio::thread_pool& disk, Spool* spool);
     ~Worker();
 
     void start();
@@ -83,6 +84,7 @@ class Worker {
     asio::io_context context_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     asio::thread_pool& disk_;
+    Spool* const spool_;
     std::shared_ptr<Environment> environment_;
     std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
     std::vector<std::unique_ptr<Entrance>> entrances_;  // one for each of them

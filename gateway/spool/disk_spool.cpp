@@ -43,12 +43,6 @@ void log_failure(const char* what, const std::string& id, int error) {
 
 }  // namespace
 
-protocol::Result<std::unique_ptr<Spool>> Spool::open(const std::string& folder, const config::Queue& limits) {
-    auto opened = SpoolFolder::open(folder);
-    if (!opened) return protocol::Problem{opened.problem()};
-    return std::unique_ptr<Spool>(std::make_unique<DiskSpool>(std::move(*opened), limits));
-}
-
 DiskSpool::DiskSpool(SpoolFolder folder, const config::Queue& limits)
     : folder_(std::move(folder)), room_(folder_.number(), limits), disk_(folder_.number()) {
     thread_ = std::thread([this] { run(); });

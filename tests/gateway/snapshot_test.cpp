@@ -93,6 +93,26 @@ TEST_F(SnapshotTest, VerifyingNeedsNoCertificate) {
     EXPECT_TRUE(result.problems.empty());
 }
 
+TEST_F(SnapshotTest, ReadsTheKeyOfNotifications) {
+    const std::string with_key = std::string(kGood) + "notifications: {selector: gp1, key: a.key}\n";
+    folder.write("a.key", auth::PrivateKey::generate(auth::KeyType::ed25519).pem());
+    const auto good = take(with_key, Purpose::checking);
+    ASSERT_TRUE(good.snapshot) << joined(good.problems);
+    ASSERT_TRUE(good.snapshot->notification_key);
+    EXPECT_EQ(good.snapshot->notification_key->type(), auth::KeyType::ed25519);
+    EXPECT_FALSE(take(kGood, Purpose::checking).snapshot->notification_key) << "none is named";
+    folder.write("a.key", "-----BEGIN PRIVATE KEY-----\n");
+    const auto bad = take(with_key, Purpose::checking);
+    EXPECT_FALSE(bad.snapshot);
+    EXPECT_NE(joined(bad.problems).find("gatepost.yaml:6:37: error: notifications.key: "), std::string::npos)
+        << joined(bad.problems);
+    EXPECT_TRUE(take(with_key, Purpose::verifying).snapshot) << "verifying sends nothing";
+    EXPECT_TRUE(take(std::string(kGood) + "notifications: {enabled: false, selector: gp1, key: a.key}\n",
+                     Purpose::checking)
+                    .snapshot)
+        << "not needed";
+}
+
 TEST_F(SnapshotTest, TakesTheSystemsResolverWhereNoneIsNamed) {
     EXPECT_FALSE(take(kGood, Purpose::checking).snapshot->dns_servers.empty());
     const auto named =

@@ -1,0 +1,56 @@
+#include "config/load_notifications.h"
+
+#include "config/units.h"
+
+namespace gatepost::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+void read_relay(Mapping& map, std::vector<DownstreamServer>& servers) {
+    map.each("relay", [&](const YAML::Node& node) {
+        const auto text = scalar(node, "a relay", map.findings());
+        if (!text) return;
+        auto server = parse_downstream(*text);
+        if (!server || server->kind != DownstreamKind::smtp) {
+            note(map.findings(), node,
+                 shown(*text) +
+                     " is no relay for notifications, which go out into the world; write smtp://host:25");
+            return;
+        }
+        server->place = place_of(node);
+        server->priority = servers.size();
+        servers.push_back(std::move(*server));
+    });
+}
+
+void read_selector(Mapping& map, std::string& selector) {
+    std::optional<protocol::Domain> name;
+    map.domain("selector", name);
+    if (name) selector = name->text();
+}
+
+}  // namespace
+
+void read_notifications(Mapping& top, Notifications& notifications, const std::filesystem::path& folder) {
+    Mapping map(top["notifications"], "notifications", top.findings());
+    map.flag("enabled", notifications.is_on);
+    map.domain("domain", notifications.domain);
+    read_selector(map, notifications.selector);
+    map.path("key", notifications.key, folder);
+    if (map.is_given("key")) notifications.key_place = place_of(map["key"]);
+    read_relay(map, notifications.relay);
+    map.duration<seconds>("delay_after", notifications.delay_after, 60s, 30 * 86400s);
+    if (map.is_given("key") && !map.is_given("selector")) {
+        note(map.findings(), map["key"],
+             "selector is missing: the name below _domainkey at which the key is published, see "
+             "gatepost keygen");
+    }
+    if (map.is_given("selector") && !map.is_given("key")) {
+        note(map.findings(), map["selector"],
+             "key is missing: the file of the private key, see gatepost keygen");
+    }
+    map.finish();
+}
+
+}  // namespace gatepost::config

@@ -1,0 +1,50 @@
+// Tells senders what became of their spooled mail, or keeps a dead letter: a second name of the file in dead/
+// for an administrator to look at. A notification is a message like others: it lies in the spool and is tried
+// until it is through; but nobody is ever told what became of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/environment.h"
+#include "gateway/spool/queue.h"
+#include "gateway/spool/spool.h"
+#include "protocol/dsn.h"
+
+namespace gatepost::gateway {
+
+class Notifier {
+  public:
+    // `folder`: the spool's. Both must outlive it.
+    Notifier(Spool& spool, asio::io_context& context, std::string folder)
+        : spool_(spool), context_(context), folder_(std::move(folder)) {}
+
+    // True once it is durable: the notification in queue/, the dead letter in dead/, or neither where nobody
+    // wants to know. False: to be asked again later. After a crash in between it may be asked twice; as long
+    // as the first notification lies in the spool there is no second one.
+    awaitable<bool> tell(std::shared_ptr<const Snapshot> snapshot, const Spooled& spooled,
+                         const Queue::Notify& due);
+
+    // Recipients for whom there was nobody to tell, since the start.
+    std::uint64_t dead_letters() const { return dead_letters_; }
+
+  private:
+    awaitable<bool> notify(const Snapshot& snapshot, const Spooled& spooled, const Queue::Notify& due);
+    bool keep_dead_letter(const Spooled& spooled, const Tried& tried, std::string_view why);
+
+    Spool& spool_;
+    asio::io_context& context_;
+    std::string folder_;
+    std::uint64_t dead_letters_ = 0;
+};
+
+// The same for the same recipients and event: 1 to 64 letters and digits that begin with the message's own.
+std::string notification_id(const std::string& id, const Queue::Notify& due);
+
+// What is in it, but for the message itself: header and content.
+protocol::Dsn dsn_of(const config::Settings& settings, const Spooled& spooled, const Queue::Notify& due,
+                     std::int64_t now);
+
+}  // namespace gatepost::gateway
