@@ -43,10 +43,17 @@ unsigned worker_count(const config::Settings& settings) {
 }
 
 // A set of sockets for each worker; every worker listens on every address.
-protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings,
-                                                            unsigned workers,
-                                                            const std::vector<int>& inherited) {
-    std::vector<std::vector<int>> sockets(workers);
+struct Doors {
+    std::vector<std::vector<int>> sockets;
+    Backlog backlog = Backlog::ours;
+};
+
+protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned workers) {
+    Doors doors;
+    auto& sockets = doors.sockets;
+    sockets.resize(workers);
+    const std::vector<int> inherited = inherited_sockets();
+    if (!inherited.empty()) doors.backlog = Backlog::of_the_next_process;
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
@@ -57,7 +64,7 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
             sockets[i].push_back(*socket);
         }
     }
-    return sockets;
+    return doors;
 }
 
 // What the main thread does while the workers work.
@@ -277,13 +284,9 @@ class Conductor {
     void wait_for_last(Deadline deadline) {
         tick_.expires_after(std::chrono::milliseconds(50));
         tick_.async_wait([this, deadline](ErrorCode error) {
-            std::size_t sessions = 0;
-            bool all_deaf = true;
-            for (const auto& worker : workers_) {
-                sessions += worker->sessions();
-                all_deaf = all_deaf && worker->is_deaf();
-            }
-            if (error || (all_deaf && sessions == 0) || Clock::now() >= deadline) {
+            bool all_done = true;
+            for (const auto& worker : workers_) all_done = worker->is_done() && all_done;
+            if (error || all_done || Clock::now() >= deadline) {
                 context_.stop();
             } else {
                 sd_notify(0, "WATCHDOG=1");
@@ -325,23 +328,21 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
         std::fprintf(stderr, "%s\n", spool.problem().c_str());
         return EX_CANTCREAT;
     }
-    const std::vector<int> inherited = inherited_sockets();  // they are named once
-    auto sockets = sockets_for(settings, worker_count(settings), inherited);
-    if (!sockets) {
-        std::fprintf(stderr, "%s\n", sockets.problem().c_str());
+    auto doors = doors_for(settings, worker_count(settings));
+    if (!doors) {
+        std::fprintf(stderr, "%s\n", doors.problem().c_str());
         return EX_UNAVAILABLE;
     }
-    const std::string listening_on = addresses_of(sockets->front());
+    const std::string listening_on = addresses_of(doors->sockets.front());
     start_log();
     if (*spool) recover(**spool);
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
-    const Backlog backlog = inherited.empty() ? Backlog::ours : Backlog::of_the_next_process;
     Workers workers;
-    for (auto& set : *sockets)
-        workers.push_back(
-            std::make_unique<Worker>(std::move(set), backlog, snapshot, admission, disk, spool->get()));
+    for (auto& set : doors->sockets)
+        workers.push_back(std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk,
+                                                   spool->get()));
     Conductor conductor(context, workers, spool->get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();

@@ -304,6 +304,12 @@ void Worker::drain() {
     });
 }
 
+bool Worker::is_done() {
+    asio::post(context_,
+               [this] { is_done_ = is_deaf_ && session_count_ == 0 && environment_->relay.leaving() == 0; });
+    return is_done_;
+}
+
 void Worker::close_doors() {
     try {
         if (backlog_ == Backlog::ours) take_backlog();

@@ -41,10 +41,9 @@ class Worker {
     void drain();
     void stop();
     void join();
-    // Clients that were accepted and are not gone yet.
-    std::size_t sessions() const { return session_count_; }
-    // After drain(): nobody comes any more.
-    bool is_deaf() const { return is_deaf_; }
+    // After drain(): nobody comes any more, all clients are gone, and the downstream has been said goodbye
+    // to. To be asked again and again: each time the thread is asked to look.
+    bool is_done();
     // Whether the thread has come round since the last call; for the watchdog.
     bool take_sign_of_life();
 
@@ -52,7 +51,7 @@ class Worker {
     // One that was accepted, until its session has ended, whatever becomes of it: the drain waits for it.
     class Arrival {
       public:
-        explicit Arrival(std::atomic<std::size_t>& count) : count_(&count) { ++count; }
+        explicit Arrival(std::size_t& count) : count_(&count) { ++count; }
         Arrival(Arrival&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
         Arrival& operator=(Arrival&&) = delete;
         ~Arrival() {
@@ -60,7 +59,7 @@ class Worker {
         }
 
       private:
-        std::atomic<std::size_t>* count_;
+        std::size_t* count_;
     };
 
     void keep_accepting(std::size_t index);
@@ -81,7 +80,7 @@ class Worker {
     // Sessions that are cut off end with the context, and leave these behind them: so these come first.
     Admission& admission_;
     std::list<Session*> sessions_;
-    std::atomic<std::size_t> session_count_{0};
+    std::size_t session_count_ = 0;        // clients that were accepted and are not gone yet
     std::size_t waiting_for_proxies_ = 0;  // connections that have not said yet for whom they are
     asio::io_context context_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -93,7 +92,8 @@ class Worker {
     std::atomic<bool> is_alive_{true};
     const Backlog backlog_;
     bool is_draining_ = false;
-    std::atomic<bool> is_deaf_{false};
+    bool is_deaf_ = false;  // nobody comes any more
+    std::atomic<bool> is_done_{false};
     Reserve reserve_;
     bool is_short_ = false;  // of descriptors
     std::size_t turned_away_ = 0;

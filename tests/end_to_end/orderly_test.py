@@ -175,6 +175,25 @@ class Restart(OrderlyCase):
         self.assertEqual(self.statuses, [0] * RESTARTS)
         self.assertEqual(len(re.findall("stop state=done cut_off=0", self.gateway.log())), RESTARTS)
 
+    def test_who_was_not_accepted_yet_is_served_by_the_next_one(self):
+        self.gateway.configure(limits={"sessions_per_client": 500})
+        self.launch()
+        self.gateway.signal(signal.SIGSTOP)  # so that they pile up in the socket
+        clients = [self.open(harness.Client(self.port, greeted=False)) for _ in range(300)]
+        self.gateway.signal(signal.SIGTERM)
+        self.gateway.signal(signal.SIGCONT)
+        self.assertEqual(self.gateway.process.wait(), 0, self.gateway.log())
+        self.launch()
+        served = 0
+        for client in clients:
+            reply = client.reply()  # a reset is an exception
+            if reply.code == 220:
+                reply = client.command("NOOP")
+                served += reply.code == 250
+            self.assertIn(reply.status, ("250 2.0.0", "421 4.3.2"))
+        print(f"\n  {served} of {len(clients)} clients were served by the next process, the others were told 421")
+        self.assertGreater(served, 0)
+
     def test_clients_wait_for_the_next_one(self):
         self.launch()
         with self.gateway.client() as served:
