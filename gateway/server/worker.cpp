@@ -22,9 +22,7 @@ namespace reply = protocol::reply;
 // Until accept() is tried again: not even the reserve could be used, or the kernel lacks something else.
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPressureTick{1};
-constexpr std::size_t kMaxBacklog = 1024;     // clients of a socket that hear a farewell at the end
-constexpr std::chrono::seconds kGoodbyes{1};  // for the downstream's answers to QUIT, behind the last session
-constexpr std::chrono::milliseconds kGoodbyeTick{10};
+constexpr std::size_t kMaxBacklog = 1024;  // clients of a socket that hear a farewell at the end
 constexpr std::size_t kCrowd = 500;  // sessions of a worker: their memory is worth the look through all of it
 
 // A peer that vanished without a word is found within two minutes, not only when its time for a command is
@@ -270,29 +268,9 @@ void Worker::use_certificates(std::shared_ptr<const Snapshot> snapshot) {
                [this, snapshot = std::move(snapshot)] { environment_->use_certificates(*snapshot); });
 }
 
-// Counts as a session, so that the end waits for it: the downstream shall hear QUIT, and not see connections
-// break.
-awaitable<void> Worker::wait_for_goodbyes() {
-    struct Counted {
-        std::atomic<std::size_t>& sessions;
-        ~Counted() { --sessions; }
-    };
-    const Counted counted{session_count_};
-    asio::steady_timer tick(context_);
-    auto last = Clock::now() + kGoodbyes;
-    while (Clock::now() < last) {
-        if (!sessions_.empty()) last = Clock::now() + kGoodbyes;
-        if (sessions_.empty() && environment_->relay.leaving() == 0) break;
-        tick.expires_after(kGoodbyeTick);
-        co_await tick.async_wait(no_throw);
-    }
-}
-
 void Worker::drain() {
-    ++session_count_;  // wait_for_goodbyes()
     asio::post(context_, [this] {
         is_draining_ = true;
-        asio::co_spawn(context_, wait_for_goodbyes(), log_exception);
         environment_->relay.retire();
         close_doors();
         for (Session* session : sessions_) {

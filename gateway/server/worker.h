@@ -71,7 +71,6 @@ class Worker {
     void take_backlog();
     awaitable<void> run_proxied(tcp::socket socket, Arrival arrival, protocol::IpAddress proxy);
     awaitable<void> watch_pressure();
-    awaitable<void> wait_for_goodbyes();
     void look_at_pressure();
     void give_memory_back();
     awaitable<void> run_session(tcp::socket socket, Arrival arrival, protocol::IpAddress client,
