@@ -72,8 +72,8 @@ void QueueRunner::recover() {
         ++messages;
         queue_.recover(entry_of(spooled, environment_->settings), now);
     });
-    LogLine line("queue");
-    if (messages > 0) log_info(line.add("state", "resumed").add("messages", messages));
+    LogLine line("spool");
+    log_info(line.add("state", "open").add("messages", messages));
 }
 
 // In the spool's thread. What is copied is small; the file has the rest.
