@@ -44,10 +44,17 @@ unsigned worker_count(const config::Settings& settings) {
 }
 
 // A set of sockets for each worker; every worker listens on every address.
-protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings,
-                                                            unsigned workers) {
-    std::vector<std::vector<int>> sockets(workers);
+struct Doors {
+    std::vector<std::vector<int>> sockets;
+    Backlog backlog = Backlog::ours;
+};
+
+protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned workers) {
+    Doors doors;
+    auto& sockets = doors.sockets;
+    sockets.resize(workers);
     const std::vector<int> inherited = inherited_sockets();
+    if (!inherited.empty()) doors.backlog = Backlog::of_the_next_process;
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
@@ -58,7 +65,7 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
             sockets[i].push_back(*socket);
         }
     }
-    return sockets;
+    return doors;
 }
 
 // What the main thread does while the workers work.
@@ -107,7 +114,18 @@ class Conductor {
                    settings.domains.size());
     }
 
+    // Whatever goes wrong, memory that runs out too, what runs goes on.
     void reload() {
+        try {
+            take_new_configuration();
+        } catch (const std::exception& exception) {
+            log_error(
+                LogLine("reload").add("file", file_).add("state", "refused").add("why", exception.what()));
+        }
+        tell_ready();
+    }
+
+    void take_new_configuration() {
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -128,13 +146,12 @@ class Conductor {
             use(result.snapshot);
             log_info(line.add("file", file_).add("state", "done"));
         }
-        tell_ready();
     }
 
     void use(std::shared_ptr<const Snapshot> next) {
+        for (const auto& worker : workers_) worker->use(next);
         snapshot_ = std::move(next);
         if (spool_) spool_->use(snapshot_->settings.queue);
-        for (const auto& worker : workers_) worker->use(snapshot_);
         if (queue_) queue_->use(snapshot_);
         use_certificates();
     }
@@ -163,6 +180,7 @@ class Conductor {
         certificate_tick_.async_wait([this](ErrorCode error) {
             if (error) return;
             look_at_certificates();
+            look_at_recipients();
             watch_certificates();
         });
     }
@@ -178,24 +196,43 @@ class Conductor {
         }
     }
 
+    // With a mistake in it the old list stays; the next change is the next chance.
+    void look_at_recipients() {
+        try {
+            if (!snapshot_->recipients || !snapshot_->recipients->has_changed()) return;
+            const auto problem = snapshot_->recipients->read_again();
+            LogLine line("recipients");
+            if (problem) {
+                log_error(line.add("state", "refused").add("why", *problem + "; the old list stays in use"));
+            } else {
+                log_info(line.add("state", "read").add("entries", snapshot_->recipients->list()->size()));
+            }
+        } catch (const std::exception& exception) {
+            log_error(LogLine("recipients").add("state", "refused").add("why", exception.what()));
+        }
+    }
+
     // Nothing else of the configuration: it may be half edited.
     void take_new_certificates() {
         auto next = std::make_shared<Snapshot>(*snapshot_);
-        const std::string problem = load_certificates(next->settings, *next);
+        const std::string problem = load_certificates(next->settings, snapshot_.get(), *next);
         LogLine line("certificate");
         if (!problem.empty()) {
             log_error(line.add("state", "refused").add("why", problem + "; the old ones stay in use"));
             return;
         }
-        use(std::move(next));
+        for (const auto& worker : workers_) worker->use_certificates(next);
+        if (queue_) queue_->use_certificates(next);
+        snapshot_ = std::move(next);
+        use_certificates();
         log_info(line.add("state", "reloaded"));
     }
 
-    // Whatever goes wrong, what runs goes on.
+    // A file that cannot even be read is a problem like others.
     SnapshotResult read_again() const {
         if (file_.empty()) return {snapshot_, {}};
         try {
-            return take_snapshot(file_, Purpose::serving);
+            return take_snapshot(file_, Purpose::serving, snapshot_.get());
         } catch (const std::exception& error) {
             return {nullptr, {file_ + ": error: " + error.what()}};
         }
@@ -253,9 +290,9 @@ class Conductor {
     void wait_for_last(Deadline deadline) {
         tick_.expires_after(std::chrono::milliseconds(50));
         tick_.async_wait([this, deadline](ErrorCode error) {
-            std::size_t running = queue_ ? queue_->running() : 0;
-            for (const auto& worker : workers_) running += worker->sessions();
-            if (error || running == 0 || Clock::now() >= deadline) {
+            bool all_done = !queue_ || queue_->running() == 0;
+            for (const auto& worker : workers_) all_done = worker->is_done() && all_done;
+            if (error || all_done || Clock::now() >= deadline) {
                 context_.stop();
             } else {
                 sd_notify(0, "WATCHDOG=1");
@@ -290,19 +327,20 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
         std::fprintf(stderr, "%s\n", spool.problem().c_str());
         return EX_CANTCREAT;
     }
-    auto sockets = sockets_for(settings, worker_count(settings));
-    if (!sockets) {
-        std::fprintf(stderr, "%s\n", sockets.problem().c_str());
+    auto doors = doors_for(settings, worker_count(settings));
+    if (!doors) {
+        std::fprintf(stderr, "%s\n", doors.problem().c_str());
         return EX_UNAVAILABLE;
     }
-    const std::string listening_on = addresses_of(sockets->front());
+    const std::string listening_on = addresses_of(doors->sockets.front());
     start_log();
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
-    for (auto& set : *sockets)
-        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk, spool->get()));
+    for (auto& set : doors->sockets)
+        workers.push_back(std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk,
+                                                   spool->get()));
     std::unique_ptr<QueueRunner> queue;
     if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
     if (queue) queue->start();

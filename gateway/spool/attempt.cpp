@@ -3,6 +3,7 @@
 #include <map>
 
 #include "gateway/log.h"
+#include "gateway/relay/envelope_fit.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -41,7 +42,9 @@ void log_outcomes(const Spooled& spooled, const Attempt& attempt, std::size_t fi
 
 awaitable<void> deliver_by(Environment& environment, std::size_t route, std::vector<std::size_t> recipients,
                            const Spooled& spooled, Content& content, Attempt& attempt) {
-    const std::unique_ptr<Delivery> delivery = environment.relay.begin(spooled.message.sender, route);
+    Sender sender = spooled.message.sender;
+    sender.notifies = true;
+    const std::unique_ptr<Delivery> delivery = environment.relay.begin(sender, route);
     std::vector<std::size_t> accepted;
     Outcome outcome;
     bool is_away = false;  // each further look for a server could take half a minute
@@ -58,8 +61,11 @@ awaitable<void> deliver_by(Environment& environment, std::size_t route, std::vec
     std::vector<Outcome> outcomes = co_await delivery->deliver(content);
     const Outcome nothing_heard{Fate::unknown, reply::kDownstreamTimeout};
     outcomes.resize(accepted.size(), nothing_heard);
-    for (std::size_t i = 0; i < accepted.size(); ++i)
-        attempt.tried.push_back({accepted[i], outcomes[i], delivery->where()});
+    for (std::size_t i = 0; i < accepted.size(); ++i) {
+        const bool is_last_word = outcomes[i].fate == Fate::accepted && !delivery->confirms() &&
+                                  wants_success(spooled.message.recipients[accepted[i]]);
+        attempt.tried.push_back({accepted[i], outcomes[i], delivery->where(), is_last_word});
+    }
 }
 
 // Our own notifications go to senders, whom no route of our domains leads to.

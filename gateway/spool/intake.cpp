@@ -55,6 +55,13 @@ awaitable<Outcome> Intake::ask(const protocol::Recipient& recipient) {
 }
 
 awaitable<Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
+    // Cut-through asks all the same: the transaction needs it.
+    const Standing standing = mode_ == SpoolMode::always
+                                  ? standing_of(recipient.path, Recipients::Downstream::there)
+                                  : relay_.recipients().listed(recipient.path);
+    if (standing == Standing::unknown) co_return reply::kUnknownUser;
+    if (mode_ == SpoolMode::always && standing == Standing::known)
+        co_return accept(recipient, reply::kRecipientOk);
     // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35); the spool
     // keeps those that need another try.
     const bool is_alone = mode_ == SpoolMode::never && delivery_ && delivery_->answers_each();
@@ -67,9 +74,19 @@ awaitable<Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
     const bool is_answer = outcome.fate == Fate::refused || outcome.fate == Fate::deferred;
     if (mode_ == SpoolMode::never || is_answer) co_return std::move(outcome.reply);
     is_away_ = true;
-    std::optional<Reply> full = refusal_by_spool();
-    if (full) co_return std::move(*full);
-    co_return accept(recipient, reply::kRecipientOk);
+    co_return accept_unasked(recipient);
+}
+
+Standing Intake::standing_of(const protocol::Path& recipient, Recipients::Downstream downstream) const {
+    return relay_.recipients().lookup(recipient, downstream, Clock::now());
+}
+
+// Nobody can be asked: whoever is not known to be unknown is taken.
+Reply Intake::accept_unasked(const protocol::Recipient& recipient) {
+    const Standing standing = standing_of(recipient.path, Recipients::Downstream::away);
+    if (standing == Standing::unknown) return reply::kUnknownUser;
+    if (const auto full = refusal_by_spool()) return *full;
+    return accept(recipient, reply::kRecipientOk);
 }
 
 Reply Intake::accept(const protocol::Recipient& recipient, Reply answer) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/relay/delivery.h"
+#include "gateway/relay/recipients.h"
 #include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
@@ -40,6 +41,8 @@ class Intake {
 
   private:
     awaitable<Outcome> ask(const protocol::Recipient& recipient);
+    Standing standing_of(const protocol::Path& recipient, Recipients::Downstream downstream) const;
+    protocol::Reply accept_unasked(const protocol::Recipient& recipient);
     protocol::Reply accept(const protocol::Recipient& recipient, protocol::Reply answer);
     std::optional<protocol::Reply> refusal_by_spool() const;
     awaitable<std::vector<Outcome>> deliver(Content& message);
