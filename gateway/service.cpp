@@ -222,7 +222,7 @@ class Conductor {
             return;
         }
         for (const auto& worker : workers_) worker->use_certificates(next);
-        if (queue_) queue_->use(next);
+        if (queue_) queue_->use_certificates(next);
         snapshot_ = std::move(next);
         use_certificates();
         log_info(line.add("state", "reloaded"));

@@ -243,6 +243,11 @@ void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
     });
 }
 
+void QueueRunner::use_certificates(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_,
+               [this, snapshot = std::move(snapshot)] { environment_->use_certificates(*snapshot); });
+}
+
 void QueueRunner::drain() {
     asio::post(context_, [this] {
         is_draining_ = true;

@@ -76,6 +76,12 @@ class QueueCase(harness.TestCase):
     def shelf(self, gateway, name="queue"):
         return sorted(path.name for path in (gateway.folder / "state" / "spool" / name).glob("*"))
 
+    @staticmethod
+    def start_again(gateway):
+        gateway.notifications.close()
+        (gateway.folder / "notify").unlink(missing_ok=True)
+        gateway.start()
+
     def queue(self, gateway, *arguments, status=0):
         """What `gatepost queue` prints to standard output, and after it what to standard error."""
         done = harness.run("queue", *arguments, "--config", str(gateway.file))
@@ -119,9 +125,7 @@ class Delivery(QueueCase):
         gateway.stop()
         self.assertEqual(len(self.shelf(gateway)), 30)
         self.sink.come_back()
-        gateway.notifications.close()
-        os.unlink(gateway.folder / "notify")
-        gateway.start()
+        self.start_again(gateway)
         gateway.logged("spool state=open messages=30")
         self.all_arrived(names)
         poll(lambda: not self.shelf(gateway), "the queue is empty")
@@ -232,9 +236,7 @@ class Signals(QueueCase):
         self.assertLess(len(arrived), 10)
         self.assertEqual(len(self.shelf(gateway)), 10 - len(arrived))
         self.sink.patience = 0
-        gateway.notifications.close()
-        os.unlink(gateway.folder / "notify")
-        gateway.start()
+        self.start_again(gateway)
         self.all_arrived(names)
 
     def test_after_sighup_further_tries_use_the_new_configuration(self):
