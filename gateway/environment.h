@@ -29,25 +29,45 @@ struct Snapshot {
 };
 
 struct Environment {
-    // `messages`: null if nothing is spooled; outlives all sessions.
+    // What `before` has learned is taken over as far as the settings that it rests on are the same: answers
+    // of the DNS and what was made of them, the downstream and the connections to it. `messages`: null if
+    // nothing is spooled; outlives all sessions.
     Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken,
-                Spool* messages = nullptr)
-        : context(io),
-          snapshot(std::move(taken)),
-          settings(snapshot->settings),
-          resolver(io, snapshot->dns_servers, settings.dns),
-          relay(io, disk, resolver, settings, snapshot->client_tls, snapshot->recipients),
-          spool(messages) {}
+                Spool* messages = nullptr, const Environment* before = nullptr);
+    Environment(const Environment&) = delete;
+
+    // Renewed ones, and nothing else of that snapshot: for handshakes from now on.
+    void use_certificates(const Snapshot& renewed);
 
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;
     const config::Settings& settings;
-    Resolver resolver;
-    Relay relay;
     Spool* const spool;
-    auth::SpfCache spf_cache;
-    auth::DkimKeyCache key_cache;
+    std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
+
+  private:
+    // The relay stands on the settings that it was made of, though those of today may be others where it does
+    // not look.
+    struct Outward {
+        std::shared_ptr<const Snapshot> snapshot;
+        std::shared_ptr<Resolver> resolver;
+        Relay relay;
+    };
+    const std::shared_ptr<Resolver> shared_resolver_;
+    const std::shared_ptr<Outward> outward_;
+    const std::shared_ptr<auth::SpfCache> shared_spf_cache_;
+    const std::shared_ptr<auth::DkimKeyCache> shared_key_cache_;
+
+  public:
+    Resolver& resolver;
+    Relay& relay;
+    auth::SpfCache& spf_cache;
+    auth::DkimKeyCache& key_cache;
     Clock::time_point next_list_warning{};  // of a DNS list that answers nonsense
 };
+
+// Whether a relay and what it knows of the downstream serve both alike. What it does not look at may differ:
+// listeners, policy and the like, and where something stands in the file.
+bool need_the_same_relay(const Snapshot& before, const Snapshot& now);
 
 }  // namespace gatepost::gateway

@@ -153,7 +153,8 @@ awaitable<void> Session::receive() {
 
 awaitable<void> Session::begin_tls() {
     transport_.set_deadline(Clock::now() + settings_.limits.handshake_timeout);
-    const bool is_safe = co_await transport_.accept_tls(environment_->snapshot->tls->context());
+    tls_ = environment_->tls;
+    const bool is_safe = co_await transport_.accept_tls(tls_->context());
     if (is_safe) {
         dialogue_.tls_begun();
         co_return;
