@@ -54,6 +54,9 @@ std::vector<Outcome> Downstream::take(const Letter& letter, std::size_t attempt,
         if (letter.is_unknown_user[recipients[i]]) {
             if (!is_unknown) world_.ledger.refused(message, recipients[i]);
             outcomes.push_back(is_unknown ? kSilent : kNobody);
+        } else if (is_lmtp_ && !is_unknown && dice.chance(trouble_ / 3)) {  // over quota, say
+            world_.ledger.refused(message, recipients[i]);
+            outcomes.push_back(kNever);
         } else if (is_lmtp_ && !is_unknown && dice.chance(trouble_)) {
             outcomes.push_back(kLater);
         } else {

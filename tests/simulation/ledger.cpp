@@ -23,6 +23,10 @@ void Ledger::answered(std::size_t number, Heard heard) {
     Attempt& attempt = attempts_.at(number);
     attempt.heard = heard;
     if (heard != Heard::permanent) return;
+    for (const auto recipient : attempt.recipients) {
+        if (!is_refused(attempt.message, recipient))
+            violation("attempt " + std::to_string(number) + " is refused, but not by the downstream");
+    }
     for (const auto& delivery : deliveries_) {
         if (delivery.attempt == number)
             violation("attempt " + std::to_string(number) + " is refused, but was delivered");
@@ -78,11 +82,14 @@ void Ledger::refused(std::size_t message, std::size_t recipient) {
 void Ledger::notified(std::size_t number, std::size_t recipient, bool is_expired) {
     notices_.push_back({number, recipient});
     const std::size_t message = attempts_.at(number).message;
-    const bool is_refused = std::any_of(refusals_.begin(), refusals_.end(), [&](const Pair& each) {
+    if (!is_refused(message, recipient) && !is_expired)
+        violation("attempt " + std::to_string(number) + " is given up though nobody refused it");
+}
+
+bool Ledger::is_refused(std::size_t message, std::size_t recipient) const {
+    return std::any_of(refusals_.begin(), refusals_.end(), [&](const Pair& each) {
         return each.attempt == message && each.recipient == recipient;
     });
-    if (!is_refused && !is_expired)
-        violation("attempt " + std::to_string(number) + " is given up though nobody refused it");
 }
 
 bool Ledger::is_cared_for(std::size_t message, std::size_t recipient) const {

@@ -62,6 +62,7 @@ class Ledger {
         std::size_t attempt, recipient;
     };
     void judge_again(const Delivery& before, const Delivery& now);
+    bool is_refused(std::size_t message, std::size_t recipient) const;
     bool is_cared_for(std::size_t message, std::size_t recipient) const;
 
     std::vector<Attempt> attempts_;
