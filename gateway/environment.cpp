@@ -24,6 +24,7 @@ config::Settings relevant_to_the_relay(const config::Settings& settings) {
     relevant.policy = none.policy;
     relevant.smtp = none.smtp;
     relevant.defence = none.defence;
+    relevant.queue = none.queue;
     relevant.workers = none.workers;
     relevant.downstream.client.reset();  // Relay::use() has it
     relevant.downstream.tls_place = {};
@@ -48,6 +49,7 @@ Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::sha
     : context(io),
       snapshot(std::move(taken)),
       settings(snapshot->settings),
+      spool(messages),
       tls(snapshot->tls),
       shared_resolver_(before && ask_the_same_servers(*before->snapshot, *snapshot)
                            ? before->shared_resolver_
@@ -66,7 +68,6 @@ Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::sha
       shared_key_cache_(before ? before->shared_key_cache_ : std::make_shared<auth::DkimKeyCache>()),
       resolver(*shared_resolver_),
       relay(outward_->relay),
-      spool(messages),
       spf_cache(*shared_spf_cache_),
       key_cache(*shared_key_cache_) {
     if (!before) return;

@@ -30,8 +30,8 @@ struct Snapshot {
 
 struct Environment {
     // What `before` has learned is taken over as far as the settings that it rests on are the same: answers
-    // of the DNS and what was made of them, the downstream and the connections to it.
-    // `messages`: null if nothing is spooled; outlives all sessions.
+    // of the DNS and what was made of them, the downstream and the connections to it. `messages`: null if
+    // nothing is spooled; outlives all sessions.
     Environment(asio::io_context& io, asio::thread_pool& disk, std::shared_ptr<const Snapshot> taken,
                 Spool* messages = nullptr, const Environment* before = nullptr);
     Environment(const Environment&) = delete;
@@ -42,6 +42,7 @@ struct Environment {
     asio::io_context& context;
     const std::shared_ptr<const Snapshot> snapshot;
     const config::Settings& settings;
+    Spool* const spool;
     std::shared_ptr<TlsServer> tls;  // null: STARTTLS is not offered
 
   private:
@@ -60,7 +61,6 @@ struct Environment {
   public:
     Resolver& resolver;
     Relay& relay;
-    Spool* const spool;
     auth::SpfCache& spf_cache;
     auth::DkimKeyCache& key_cache;
     Clock::time_point next_list_warning{};  // of a DNS list that answers nonsense

@@ -175,10 +175,13 @@ std::string totals_text(const QueueTotals& totals) {
     const auto count = [](std::size_t number, const char* one, const char* many) {
         return std::to_string(number) + (number == 1 ? one : many);
     };
-    std::string text = count(totals.waiting + totals.held + totals.dead, " message", " messages") + ", " +
-                       size_text(totals.octets);
+    const std::size_t messages = totals.waiting + totals.held;
+    const std::string dead = count(totals.dead, " dead letter", " dead letters");
+    const bool has_dead_only = messages == 0 && totals.dead > 0;
+    std::string text = has_dead_only ? dead : count(messages, " message", " messages");
+    if (totals.octets > 0) text += ", " + size_text(totals.octets);
     if (totals.held > 0) text += "; " + std::to_string(totals.held) + " held";
-    if (totals.dead > 0) text += "; " + count(totals.dead, " dead letter", " dead letters");
+    if (totals.dead > 0 && !has_dead_only) text += "; " + dead;
     if (totals.unreadable > 0) text += "; " + std::to_string(totals.unreadable) + " unreadable";
     return text + "\n";
 }

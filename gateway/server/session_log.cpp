@@ -53,7 +53,7 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
     if (const auto times = dialogue_.unauthorized_pipelining()) line.add("unauthorized_pipelining", times);
     if (transaction_->intake().was_spooled()) line.add("spooled", "yes");
     if (!downstream.empty())
-        line.add("downstream", transaction_->downstream_name()).add("answer", downstream);
+        line.maybe("downstream", transaction_->downstream_name()).add("answer", downstream);
     log_info(line);
 }
 

@@ -55,7 +55,10 @@ awaitable<Outcome> Intake::ask(const protocol::Recipient& recipient) {
 }
 
 awaitable<Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
-    const Standing standing = standing_of(recipient.path, Recipients::Downstream::there);
+    // Cut-through asks all the same: the transaction needs it.
+    const Standing standing = mode_ == SpoolMode::always
+                                  ? standing_of(recipient.path, Recipients::Downstream::there)
+                                  : relay_.recipients().listed(recipient.path);
     if (standing == Standing::unknown) co_return reply::kUnknownUser;
     if (mode_ == SpoolMode::always && standing == Standing::known)
         co_return accept(recipient, reply::kRecipientOk);

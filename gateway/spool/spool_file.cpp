@@ -151,7 +151,8 @@ bool read_line(SpooledMessage& message, std::string_view line) {
 }
 
 void add_envelope(std::string& head, const SpooledMessage& message) {
-    const auto& [reverse_path, parameters, client] = message.sender;
+    // Whether it notifies is a matter of how it is delivered, not of the message.
+    [[maybe_unused]] const auto& [reverse_path, parameters, client, notifies] = message.sender;
     add_line(head, "client", endpoint_text(client.address, client.port));
     add_line(head, "helo", (client.is_extended ? "EHLO " : "HELO ") + client.helo);
     if (client.destination)

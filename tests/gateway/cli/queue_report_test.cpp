@@ -106,12 +106,13 @@ TEST(QueueTable, IsNothingWithoutMessages) {
 }
 
 TEST(QueueTotals, CountsPlaces) {
-    EXPECT_EQ(totals_text(totals_of({})), "0 messages, 0\n");
+    EXPECT_EQ(totals_text(totals_of({})), "0 messages\n");
     EXPECT_EQ(totals_text(totals_of({waiting()})), "1 message, 14K\n");
+    EXPECT_EQ(totals_text(totals_of({dead(), dead()})), "2 dead letters, 28K\n");
     QueueTotals totals = totals_of({waiting(), held(), dead()});
-    EXPECT_EQ(totals_text(totals), "3 messages, 28K; 1 held; 1 dead letter\n");
+    EXPECT_EQ(totals_text(totals), "2 messages, 28K; 1 held; 1 dead letter\n");
     totals.unreadable = 2;
-    EXPECT_EQ(totals_text(totals), "3 messages, 28K; 1 held; 1 dead letter; 2 unreadable\n");
+    EXPECT_EQ(totals_text(totals), "2 messages, 28K; 1 held; 1 dead letter; 2 unreadable\n");
 }
 
 TEST(QueueShow, TellsTheWholeStory) {
