@@ -19,6 +19,7 @@ namespace reply = protocol::reply;
 
 // Notifications and entries of journals at once. Tries are bounded by the queue itself.
 constexpr std::size_t kMaxSteps = 200;
+constexpr std::chrono::seconds kRest{1};
 
 void log_trouble(const std::string& id, std::string_view at, std::string_view why) {
     LogLine line("queue");
@@ -94,7 +95,12 @@ void QueueRunner::wake() {
     if (std::exchange(is_woken_, true)) return;
     asio::post(context_, [this] {
         is_woken_ = false;
-        drive();
+        try {
+            drive();
+        } catch (const std::exception& exception) {  // memory is short: not now, but soon
+            log_bug(exception.what());
+            wake_at(Clock::now() + kRest);
+        }
     });
 }
 
@@ -105,7 +111,11 @@ void QueueRunner::drive() {
         std::visit([this](const auto& due) { begin(due); }, *action);
     }
     if (steps_ >= kMaxSteps) return;  // the end of one of them comes here again
-    timer_.expires_at(queue_.wake_at().value_or(Deadline::max()));
+    wake_at(queue_.wake_at().value_or(Deadline::max()));
+}
+
+void QueueRunner::wake_at(Deadline time) {
+    timer_.expires_at(time);
     timer_.async_wait([this](ErrorCode error) {
         if (!error) wake();
     });

@@ -42,6 +42,7 @@ class QueueRunner final : private ControlServer::Executor {
     void recover();
     void add_new(const SpooledMessage& message);
     void wake();
+    void wake_at(Deadline time);
     void drive();
     // What the queue wants. Each tells it how that ended, whatever happens.
     void begin(Queue::Try due);
