@@ -15,6 +15,7 @@
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
+#include "gateway/spool/queue_runner.h"
 #include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
@@ -70,11 +71,12 @@ protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned wor
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, Spool* spool,
+    Conductor(asio::io_context& context, Workers& workers, Spool* spool, QueueRunner* queue,
               std::shared_ptr<const Snapshot> snapshot, std::string file, std::string listening_on)
         : context_(context),
           workers_(workers),
           spool_(spool),
+          queue_(queue),
           snapshot_(std::move(snapshot)),
           file_(std::move(file)),
           listening_on_(std::move(listening_on)),
@@ -150,6 +152,7 @@ class Conductor {
         for (const auto& worker : workers_) worker->use(next);
         snapshot_ = std::move(next);
         if (spool_) spool_->use(snapshot_->settings.queue);
+        if (queue_) queue_->use(snapshot_);
         use_certificates();
     }
 
@@ -219,6 +222,7 @@ class Conductor {
             return;
         }
         for (const auto& worker : workers_) worker->use_certificates(next);
+        if (queue_) queue_->use_certificates(next);
         snapshot_ = std::move(next);
         use_certificates();
         log_info(line.add("state", "reloaded"));
@@ -258,6 +262,7 @@ class Conductor {
             if (error) return;
             bool all_alive = true;
             for (const auto& worker : workers_) all_alive = worker->take_sign_of_life() && all_alive;
+            if (queue_) all_alive = queue_->take_sign_of_life() && all_alive;
             if (all_alive) sd_notify(0, "WATCHDOG=1");
             watch();
         });
@@ -268,6 +273,7 @@ class Conductor {
         LogLine line("stop");
         log_info(line.add("state", "draining"));
         for (const auto& worker : workers_) worker->drain();
+        if (queue_) queue_->drain();
         wait_for_last(Clock::now() + snapshot_->settings.limits.drain_timeout);
         wait_for_second_signal();
     }
@@ -284,7 +290,7 @@ class Conductor {
     void wait_for_last(Deadline deadline) {
         tick_.expires_after(std::chrono::milliseconds(50));
         tick_.async_wait([this, deadline](ErrorCode error) {
-            bool all_done = true;
+            bool all_done = !queue_ || queue_->running() == 0;
             for (const auto& worker : workers_) all_done = worker->is_done() && all_done;
             if (error || all_done || Clock::now() >= deadline) {
                 context_.stop();
@@ -297,7 +303,8 @@ class Conductor {
 
     asio::io_context& context_;
     Workers& workers_;
-    Spool* const spool_;
+    Spool* const spool_;  // both null: nothing is ever spooled
+    QueueRunner* const queue_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
     const std::string listening_on_;
@@ -307,14 +314,6 @@ class Conductor {
     Deadline next_warning_ = Deadline::max();
     std::chrono::microseconds watchdog_{0};
 };
-
-// What was accepted before is known before anything new comes.
-void recover(Spool& spool) {
-    std::size_t messages = 0;
-    spool.recover([&](const Spooled&) { ++messages; });
-    LogLine line("spool");
-    log_info(line.add("state", "open").add("messages", messages));
-}
 
 }  // namespace
 
@@ -335,7 +334,6 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     }
     const std::string listening_on = addresses_of(doors->sockets.front());
     start_log();
-    if (*spool) recover(**spool);
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
@@ -343,7 +341,10 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     for (auto& set : doors->sockets)
         workers.push_back(std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk,
                                                    spool->get()));
-    Conductor conductor(context, workers, spool->get(), snapshot, file, listening_on);
+    std::unique_ptr<QueueRunner> queue;
+    if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
+    if (queue) queue->start();
+    Conductor conductor(context, workers, spool->get(), queue.get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
@@ -356,7 +357,9 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     disk.join();  // what is being written to disk ends before what waits for it
     if (*spool) (*spool)->finish();
     for (const auto& worker : workers) worker->stop();
+    if (queue) queue->stop();
     for (const auto& worker : workers) worker->join();
+    if (queue) queue->join();
     LogLine stopped("stop");
     log_info(stopped.add("state", "done").add("cut_off", admission.sessions()));
     stop_log();

@@ -201,8 +201,10 @@ std::string shown_text(const QueuedMessage& message, std::int64_t now) {
     append_line(out, "size", std::to_string(spooled.content_octets) + " octets");
     std::string facts;
     for (const auto& [name, value] : spooled.facts) {
-        facts += (facts.empty() ? "" : " ") + protocol::escaped(name, kMaxText) + "=" +
-                 protocol::escaped(value, kMaxText);
+        const bool has_blank = value.find(' ') != value.npos;
+        const std::string text = protocol::escaped(value, kMaxText);
+        facts += (facts.empty() ? "" : " ") + protocol::escaped(name, kMaxText) + "=";
+        facts += has_blank ? "\"" + text + "\"" : text;
     }
     append_line(out, "found", facts);
     append_line(out, "notify", notify_text(spooled));

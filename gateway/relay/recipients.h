@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "config/settings.h"
 #include "gateway/relay/recipient_cache.h"
@@ -21,6 +22,9 @@ class Recipients {
     // `file`: null if recipients.file is not given.
     Recipients(const config::Settings& settings, std::shared_ptr<RecipientFile> file);
 
+    // The file has been opened anew, by the same name or, if it is null, not at all.
+    void use(std::shared_ptr<RecipientFile> file) { file_ = std::move(file); }
+
     // What file and folder say; unclear without both. Unknown: refused at once with reply::kUnknownUser,
     // whether the downstream is there or not. <Postmaster> is always known.
     Standing listed(const protocol::Path& recipient) const;
@@ -32,7 +36,7 @@ class Recipients {
 
   private:
     const config::Settings& settings_;
-    const std::shared_ptr<RecipientFile> file_;
+    std::shared_ptr<RecipientFile> file_;
     RecipientCache cache_;
 };
 

@@ -46,8 +46,11 @@ awaitable<void> deliver_by(Environment& environment, std::size_t route, std::vec
     sender.notifies = true;
     const std::unique_ptr<Delivery> delivery = environment.relay.begin(sender, route);
     std::vector<std::size_t> accepted;
+    Outcome outcome;
+    bool is_away = false;  // each further look for a server could take half a minute
     for (const std::size_t recipient : recipients) {
-        const Outcome outcome = co_await delivery->add_recipient(spooled.message.recipients[recipient]);
+        if (!is_away) outcome = co_await delivery->add_recipient(spooled.message.recipients[recipient]);
+        is_away = outcome.fate == Fate::unreachable;
         if (outcome.fate == Fate::accepted) {
             accepted.push_back(recipient);
         } else {

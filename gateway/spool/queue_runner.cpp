@@ -72,8 +72,8 @@ void QueueRunner::recover() {
         ++messages;
         queue_.recover(entry_of(spooled, environment_->settings), now);
     });
-    LogLine line("queue");
-    if (messages > 0) log_info(line.add("state", "resumed").add("messages", messages));
+    LogLine line("spool");
+    log_info(line.add("state", "open").add("messages", messages));
 }
 
 // In the spool's thread. What is copied is small; the file has the rest.
@@ -234,11 +234,18 @@ awaitable<void> QueueRunner::run(const Queue::Remove& due, int& error) {
 
 void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
-        const auto next = std::make_shared<Environment>(context_, disk_, snapshot);
-        std::exchange(environment_, next)->relay.retire();
+        const auto next =
+            std::make_shared<Environment>(context_, disk_, snapshot, &spool_, environment_.get());
+        const auto before = std::exchange(environment_, next);
+        if (&before->relay != &next->relay) before->relay.retire();
         queue_.use(snapshot->settings);
         wake();
     });
+}
+
+void QueueRunner::use_certificates(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_,
+               [this, snapshot = std::move(snapshot)] { environment_->use_certificates(*snapshot); });
 }
 
 void QueueRunner::drain() {

@@ -27,6 +27,8 @@ class QueueRunner final : private ControlServer::Executor {
     void start();
     // From any thread: further tries use the new snapshot, running ones keep theirs.
     void use(std::shared_ptr<const Snapshot> snapshot);
+    // From any thread: renewed ones, and nothing else of that snapshot.
+    void use_certificates(std::shared_ptr<const Snapshot> snapshot);
     // From any thread: begins no more tries; those that run go on, and what came of them is written down.
     void drain();
     // Tries that run, and what is being written down.

@@ -329,6 +329,28 @@ class Kept(OrderlyCase):
         self.assertGreater(len(self.sink.connections), connections)
         harness.poll(lambda: any(line == "QUIT" for _, line in self.sink.commands), "QUIT on the old connection")
 
+    def test_the_file_of_recipients_is_read_anew(self):
+        """Though the relay that asks it is kept; and it is still watched after that."""
+        gateway = self.gateway(listening=False)
+        file = gateway.folder / "recipients"
+        file.write_text("bob@example.org\n", encoding="utf-8")
+        recipients = {"file": str(file)}
+        gateway.configure(workers=1, recipients=recipients)
+        gateway.start()
+        self.deliver(gateway)
+
+        def status_of(recipient):
+            with gateway.client() as client:
+                client.hello()
+                client.command("MAIL FROM:<x@plain.example>")
+                return client.command(f"RCPT TO:<{recipient}>").code
+        self.assertEqual(status_of("eve@example.org"), 550)
+        file.write_text("bob@example.org\neve@example.org\n", encoding="utf-8")
+        self.reload(gateway, recipients=recipients)
+        harness.poll(lambda: status_of("eve@example.org") == 250, "the new list", 2)
+        file.write_text("bob@example.org\n", encoding="utf-8")
+        harness.poll(lambda: status_of("eve@example.org") == 550, "the list after that")
+
     def resumes(self, gateway, session):
         """A session ticket, and whether the one given was taken."""
         context = harness.tls_client(ssl.TLSVersion.TLSv1_2)

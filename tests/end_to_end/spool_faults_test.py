@@ -142,7 +142,7 @@ class Room(SpoolCase):
 
     def test_R12_a_disk_below_its_watermark_is_452(self):
         self.sink.go_away()
-        gateway = self.gateway("outage", queue={"free_space": "900TiB"})
+        gateway = self.gateway("outage", queue={"free_space": "900000GiB"})
         self.assertEqual(self.send(gateway, "n"), 452)
         self.assertEqual(self.spool(gateway, "queue") + self.spool(gateway, "tmp"), [])
 

@@ -57,7 +57,7 @@ TEST(Environment, KeepsWhatItKnowsWhereItsSettingsAreTheSame) {
     asio::thread_pool disk(1);
     for (const auto& row : rows) {
         const Environment before(io, disk, snapshot_of(kBase));
-        const Environment after(io, disk, snapshot_of(row.yaml), &before);
+        const Environment after(io, disk, snapshot_of(row.yaml), nullptr, &before);
         EXPECT_EQ(&after.resolver == &before.resolver, row.keeps_dns) << row.reason;
         EXPECT_EQ(&after.spf_cache == &before.spf_cache, row.keeps_spf) << row.reason;
         EXPECT_EQ(&after.relay == &before.relay, row.keeps_relay) << row.reason;
@@ -71,9 +71,9 @@ TEST(Environment, WhatIsKeptOutlivesTheOneThatMadeIt) {
     asio::io_context io;
     asio::thread_pool disk(1);
     auto first = std::make_unique<Environment>(io, disk, snapshot_of(kBase));
-    auto second =
-        std::make_unique<Environment>(io, disk, snapshot_of("# moved\n" + std::string(kBase)), first.get());
-    const Environment third(io, disk, snapshot_of(kBase), second.get());
+    auto second = std::make_unique<Environment>(io, disk, snapshot_of("# moved\n" + std::string(kBase)),
+                                                nullptr, first.get());
+    const Environment third(io, disk, snapshot_of(kBase), nullptr, second.get());
     first.reset();
     second.reset();
     // The settings of the first one, which the relay was made of, are still there.
