@@ -128,11 +128,14 @@ int run(const Options& options) {
     const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - began).count(); };
     Total total;
     std::atomic<std::uint64_t> next{0};
+    std::atomic<bool> is_found{false};  // the broken order: that is enough
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < options.jobs; ++i) {
         threads.emplace_back([&] {
-            for (auto n = next++; n < options.schedules; n = next++) {
-                add(total, options.first + n, play(options.first + n, options.order, options.has_trace));
+            for (auto n = next++; n < options.schedules && !is_found; n = next++) {
+                const Report report = play(options.first + n, options.order, options.has_trace);
+                if (options.order != Break::none && !report.violations.empty()) is_found = true;
+                add(total, options.first + n, report);
                 if (options.has_progress && (n + 1) % 10'000 == 0) {
                     std::fprintf(stderr, "\r%llu of %llu, %.0f s ", static_cast<unsigned long long>(n + 1),
                                  static_cast<unsigned long long>(options.schedules), elapsed());
