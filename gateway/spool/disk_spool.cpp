@@ -1,6 +1,7 @@
 #include "gateway/spool/disk_spool.h"
 
 #include <asio/post.hpp>
+#include <cerrno>
 #include <cstring>
 #include <map>
 
@@ -86,7 +87,11 @@ std::unique_ptr<Content> DiskSpool::content(const std::string& id) const {
     const std::string name = folder_.find(id);
     if (name.empty()) return nullptr;
     auto file = SpooledFile::open(folder_.number(), name);
-    if (!file || !file->is_whole()) return nullptr;
+    if (!file && file.problem().empty()) return nullptr;  // errno says why it cannot be opened now
+    if (!file || !file->is_whole()) {
+        errno = 0;
+        return nullptr;
+    }
     return std::move(*file).content();
 }
 

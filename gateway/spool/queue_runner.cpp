@@ -168,8 +168,11 @@ awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
         co_return;
     }
     const std::unique_ptr<Content> content = spool_.content(due.id);
+    const int error = content ? 0 : errno;
     if (content) {
         co_await try_to_deliver(*environment, *spooled, *content, attempt);
+    } else if (error != 0) {  // no descriptor left, say: it is whole, and comes again
+        log_trouble(due.id, "reading", std::strerror(error));
     } else {
         co_await set_aside(due.id);
         attempt.is_gone = !is_there(due.id);

@@ -49,7 +49,8 @@ class Spool {
     // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/,
     // hold/ or dead/ is found.
     virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
-    // Null if it cannot be read or its digest is another: then it belongs into corrupt/. Read twice, which
+    // Null, with errno, if it cannot be opened now; null, with errno 0, if it cannot be read or its digest is
+    // another: then it belongs into corrupt/. Read twice, which
     // costs little beside a delivery, so that a damaged one is known before anybody is asked to take it; the
     // second time checks again, and failed() is true before the last octets of a damaged one are given out.
     virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
