@@ -163,7 +163,7 @@ awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
     attempt.number = spooled->journal.last.attempts + 1;
     attempt.open = open_recipients(*spooled);
     if (attempt.open.empty()) {  // all that was left undone is its end
-        const int error = co_await spool_.remove(context_, due.id);
+        const int error = co_await spool_.remove_queued(context_, due.id);
         attempt.is_gone = error == 0 || error == ENOENT;
         co_return;
     }
@@ -241,7 +241,7 @@ awaitable<void> QueueRunner::run(const Queue::Record& due, int& error) {
 }
 
 awaitable<void> QueueRunner::run(const Queue::Remove& due, int& error) {
-    error = co_await spool_.remove(context_, due.id);
+    error = co_await spool_.remove_queued(context_, due.id);
     if (error == ENOENT) error = 0;
 }
 

@@ -57,6 +57,9 @@ class Spool {
     // All durable when they return, but for entries without `done`.
     virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;
     virtual awaitable<int> remove(asio::io_context& context, std::string id) = 0;
+    // From queue/ or hold/ only, whatever was kept of the message in dead/. ENOENT: it is not there, and that
+    // is durable.
+    virtual awaitable<int> remove_queued(asio::io_context& context, std::string id) = 0;
     enum class Shelf { queue, hold, dead, corrupt };
     virtual awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) = 0;
 };
