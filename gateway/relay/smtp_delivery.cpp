@@ -1,5 +1,7 @@
 #include "gateway/relay/smtp_delivery.h"
 
+#include <algorithm>
+
 #include "gateway/log.h"
 #include "gateway/relay/content_writer.h"
 #include "gateway/relay/downstream_reply.h"
@@ -307,11 +309,16 @@ std::vector<Outcome> SmtpDelivery::outcomes(const ClientAction& ended) {
     }
     const auto& failed = std::get<ClientFailed>(ended);
     log_trouble(failed.outcome_is_unknown ? "final dot" : "DATA", failed.why);
-    connection_.reset();
     // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC
     // 1047).
-    if (failed.outcome_is_unknown) return for_all({Fate::unknown, reply::kDownstreamTimeout});
-    return for_all(unreachable());
+    std::vector<Outcome> each = for_all(
+        failed.outcome_is_unknown ? Outcome{Fate::unknown, reply::kDownstreamTimeout} : unreachable());
+    // Of LMTP some may have been answered for; that stands (RFC 2033 section 4.2).
+    const auto& answered = connection_->dialogue.outcomes();
+    for (std::size_t i = 0; failed.outcome_is_unknown && i < std::min(answered.size(), each.size()); ++i)
+        each[i] = gateway::outcome_of(passed_on("final dot", answered[i]));
+    connection_.reset();
+    return each;
 }
 
 }  // namespace gatepost::gateway

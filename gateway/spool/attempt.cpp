@@ -1,6 +1,7 @@
 #include "gateway/spool/attempt.h"
 
 #include <map>
+#include <set>
 
 #include "gateway/log.h"
 #include "gateway/relay/envelope_fit.h"
@@ -89,8 +90,10 @@ QueueEntry entry_of(const Spooled& spooled, const config::Settings& settings) {
     const JournalEntry& last = spooled.journal.last;
     QueueEntry entry;
     entry.id = message.id;
-    const auto open = open_recipients(spooled);
-    if (!open.empty()) entry.destination = std::to_string(route_of(message, open.front(), settings));
+    std::set<std::size_t> routes;
+    for (const std::size_t recipient : open_recipients(spooled))
+        routes.insert(route_of(message, recipient, settings));
+    for (const std::size_t route : routes) entry.destination += std::to_string(route) + " ";
     entry.octets = message.content_octets;
     entry.attempts = last.attempts;
     entry.age = last.age;

@@ -25,7 +25,8 @@ awaitable<void> try_to_deliver(Environment& environment, const Spooled& spooled,
 
 // The recipients that need a further try.
 std::vector<std::size_t> open_recipients(const Spooled& spooled);
-// What the queue has to know. Its destination is the route of the first recipient that is open.
+// What the queue has to know. Its destination is the routes of all recipients that are open: where one of
+// them is away, the others are tried all the same.
 QueueEntry entry_of(const Spooled& spooled, const config::Settings& settings);
 
 }  // namespace gatepost::gateway

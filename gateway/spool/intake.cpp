@@ -21,6 +21,10 @@ Reply reply_to(int error) {
     return is_full ? reply::kNoStorage : reply::kLocalError;
 }
 
+std::size_t octets_of(const protocol::Recipient& recipient) {
+    return recipient.path.text().size() + recipient.notify.size() + recipient.orcpt.size() + 32;
+}
+
 }  // namespace
 
 Intake::Intake(asio::io_context& context, Relay& relay, Spool* spool, Sender sender, std::string id)
@@ -60,6 +64,9 @@ awaitable<Reply> Intake::add_recipient(const protocol::Recipient& recipient) {
                                   ? standing_of(recipient.path, Recipients::Downstream::there)
                                   : relay_.recipients().listed(recipient.path);
     if (standing == Standing::unknown) co_return reply::kUnknownUser;
+    // Before the downstream is asked: whom it has taken there must be as many of as here.
+    const bool has_room = has_room_for(recipient);
+    if (!has_room) co_return reply::kTooManyRecipients;
     if (mode_ == SpoolMode::always && standing == Standing::known)
         co_return accept(recipient, reply::kRecipientOk);
     // The recipients' fates may differ, and there is but one reply for all (specs/smtp.md M-35); the spool
@@ -89,12 +96,12 @@ Reply Intake::accept_unasked(const protocol::Recipient& recipient) {
     return accept(recipient, reply::kRecipientOk);
 }
 
+bool Intake::has_room_for(const protocol::Recipient& recipient) const {
+    return mode_ == SpoolMode::never || envelope_octets_ + octets_of(recipient) <= kMaxEnvelope;
+}
+
 Reply Intake::accept(const protocol::Recipient& recipient, Reply answer) {
-    const std::size_t octets =
-        recipient.path.text().size() + recipient.notify.size() + recipient.orcpt.size() + 32;
-    if (mode_ != SpoolMode::never && envelope_octets_ + octets > kMaxEnvelope)
-        return reply::kTooManyRecipients;
-    envelope_octets_ += octets;
+    envelope_octets_ += octets_of(recipient);
     recipients_.push_back(recipient);
     return answer;
 }

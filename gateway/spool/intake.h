@@ -43,6 +43,7 @@ class Intake {
     awaitable<Outcome> ask(const protocol::Recipient& recipient);
     Standing standing_of(const protocol::Path& recipient, Recipients::Downstream downstream) const;
     protocol::Reply accept_unasked(const protocol::Recipient& recipient);
+    bool has_room_for(const protocol::Recipient& recipient) const;
     protocol::Reply accept(const protocol::Recipient& recipient, protocol::Reply answer);
     std::optional<protocol::Reply> refusal_by_spool() const;
     awaitable<std::vector<Outcome>> deliver(Content& message);

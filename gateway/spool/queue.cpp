@@ -120,6 +120,8 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
 // for days must not begin anew with each restart.
 std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     ++item.skipped;
+    // It may have got the place of a try; who waits for it would wait for ever.
+    free_a_place(destinations_[item.entry.destination], now);
     if (age_of(item, now) - item.entry.age < times_.max) {
         pause(item, now);
         return {};

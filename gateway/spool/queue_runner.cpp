@@ -77,13 +77,13 @@ void QueueRunner::recover() {
     log_info(line.add("state", "open").add("messages", messages));
 }
 
-// In the spool's thread. What is copied is small; the file has the rest.
+// In the spool's thread. What is copied is what the choice needs; the file has the rest.
 void QueueRunner::add_new(const SpooledMessage& message) {
     SpooledMessage small;
     small.id = message.id;
     small.origin = message.origin;
     small.content_octets = message.content_octets;
-    if (!message.recipients.empty()) small.recipients.push_back(message.recipients.front());
+    small.recipients = message.recipients;
     asio::post(context_, [this, small = std::move(small)] {
         queue_.add(entry_of({small, {}, false}, environment_->settings), Clock::now());
         wake();

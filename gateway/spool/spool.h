@@ -43,16 +43,16 @@ class Spool {
     // Nothing, or the reply of a message of so many octets for which there is no room (452 4.3.1).
     virtual std::optional<protocol::Reply> refusal(std::size_t octets) const = 0;
     // 0 once it is durable in queue/, or an errno; then nothing is left of it. message.content_octets is
-    // set here.
+    // set here. Notifications find room beyond the limits.
     virtual awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) = 0;
 
     // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/,
     // hold/ or dead/ is found.
     virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
-    // Null, with errno, if it cannot be opened now; null, with errno 0, if it cannot be read or its digest is
-    // another: then it belongs into corrupt/. Read twice, which
-    // costs little beside a delivery, so that a damaged one is known before anybody is asked to take it; the
-    // second time checks again, and failed() is true before the last octets of a damaged one are given out.
+    // Null, with errno, if it cannot be opened or read now; null, with errno 0, if its digest is another:
+    // then it belongs into corrupt/. Read twice, which costs little beside a delivery, so that a damaged one
+    // is known before anybody is asked to take it; the second time checks again, and failed() is true before
+    // the last octets of a damaged one are given out.
     virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
     // All durable when they return, but for entries without `done`.
     virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;

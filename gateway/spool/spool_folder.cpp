@@ -150,7 +150,8 @@ void SpoolFolder::recover(Shelf shelf, const std::string& id, std::size_t& verif
     if (file->message().id != id) return set_aside(shelf, id, "the file of another message");
     if (shelf == Shelf::hold && octets("queue/" + id) > 0) return set_aside(shelf, id, "is in queue/ too");
     if (verified < kVerifiedAtStart) {
-        if (!file->is_whole()) return set_aside(shelf, id, "damaged: its digest is another");
+        if (file->look() == SpooledFile::State::damaged)
+            return set_aside(shelf, id, "damaged: its digest is another");
         verified += file->octets();
     }
     const std::size_t end = file->journal_at() + file->journal().octets;

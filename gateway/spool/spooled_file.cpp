@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace gatepost::gateway {
@@ -38,7 +39,9 @@ std::string read_at(int file, std::size_t offset, std::size_t octets) {
 class SpooledReader final : public ContentReader {
   public:
     explicit SpooledReader(const SpooledFile& file) : file_(file), at_(file.head_.octets) {
-        hash_.update(read_at(file_.file_.number(), 0, file_.head_.octets));
+        const std::string head = read_at(file_.file_.number(), 0, file_.head_.octets);
+        failed_ = is_short_ = head.size() < file_.head_.octets;
+        hash_.update(head);
     }
 
     // The last portion is given out only when the digest is right: so nothing damaged ever comes to its end.
@@ -50,18 +53,21 @@ class SpooledReader final : public ContentReader {
         hash_.update({portion_.get(), got});
         at_ += got;
         if (at_ == end) is_checked_ = true;
-        failed_ = got < wanted || (is_checked_ && hash_.finish() != file_.digest_);
+        is_short_ = got < wanted;
+        failed_ = is_short_ || (is_checked_ && hash_.finish() != file_.digest_);
         return failed_ ? std::string_view() : std::string_view(portion_.get(), got);
     }
     bool lasts() const override { return false; }
     bool failed() const override { return failed_; }
+    // It failed because the disk did not give what is there.
+    bool is_short() const { return is_short_; }
 
   private:
     const SpooledFile& file_;
     std::size_t at_;
     auth::Sha256 hash_;
     std::unique_ptr<char[]> portion_ = std::make_unique<char[]>(kPortion);
-    bool is_checked_ = false, failed_ = false;
+    bool is_checked_ = false, failed_ = false, is_short_ = false;
 };
 
 class SpooledContent final : public Content {
@@ -89,27 +95,38 @@ Result<SpooledFile> SpooledFile::open(int folder, const std::string& name) {
         return errno == ELOOP ? Problem{"no file"} : Problem{""};
     }
     if (!S_ISREG(status.st_mode)) return Problem{"no file"};
-    auto head = parse_spool_head(file.read_contents_of_head());
+    file.octets_ = static_cast<std::size_t>(status.st_size);
+    // What is there and cannot be read says nothing of the message: neither that it is damaged, nor that the
+    // journal ends here.
+    const auto unreadable = [] {
+        errno = EIO;
+        return Problem{""};
+    };
+    const std::string beginning = file.read_contents_of_head();
+    auto head = parse_spool_head(beginning);
+    if (!head && beginning.size() < std::min(kPortion, file.octets_)) return unreadable();
     if (!head) return Problem{head.problem()};
     file.head_ = std::move(*head);
-    file.octets_ = static_cast<std::size_t>(status.st_size);
     const std::size_t before = file.head_.octets + kSpoolTrailer;
     const std::size_t content = file.head_.message.content_octets;
     if (file.octets_ < before || file.octets_ - before < content) return Problem{"cut short"};
-    const auto digest =
-        parse_spool_trailer(read_at(file.file_.number(), file.head_.octets + content, kSpoolTrailer));
+    const std::string trailer = read_at(file.file_.number(), file.head_.octets + content, kSpoolTrailer);
+    if (trailer.size() < kSpoolTrailer) return unreadable();
+    const auto digest = parse_spool_trailer(trailer);
     if (!digest) return Problem{"no digest behind the content"};
     file.digest_ = *digest;
-    file.journal_ =
-        read_journal(file.head_.message, read_at(file.file_.number(), file.journal_at(),
-                                                 std::min(kMaxJournal, file.octets_ - file.journal_at())));
+    const std::size_t octets = std::min(kMaxJournal, file.octets_ - file.journal_at());
+    const std::string journal = read_at(file.file_.number(), file.journal_at(), octets);
+    if (journal.size() < octets) return unreadable();
+    file.journal_ = read_journal(file.head_.message, journal);
     return file;
 }
 
-bool SpooledFile::is_whole() const {
+SpooledFile::State SpooledFile::look() const {
     SpooledReader reader(*this);
     while (!reader.next().empty()) continue;
-    return !reader.failed();
+    if (!reader.failed()) return State::whole;
+    return reader.is_short() ? State::unreadable : State::damaged;
 }
 
 std::unique_ptr<Content> SpooledFile::content() && {

@@ -14,7 +14,7 @@ namespace gatepost::gateway {
 class SpooledFile {
   public:
     // `name`: below `folder`. The problem says what is wrong with the file; errno is set and there is no
-    // problem text if it could not be looked at.
+    // problem text if it could not be looked at or read.
     static protocol::Result<SpooledFile> open(int folder, const std::string& name);
 
     const SpooledMessage& message() const { return head_.message; }
@@ -22,8 +22,10 @@ class SpooledFile {
     std::size_t octets() const { return octets_; }
     // Where the journal begins.
     std::size_t journal_at() const { return head_.octets + head_.message.content_octets + kSpoolTrailer; }
-    // Whether head and content are what the digest says. Reads all of it.
-    bool is_whole() const;
+    // Whether head and content are what the digest says. Reads all of it; what cannot be read now may be
+    // whole.
+    enum class State { whole, damaged, unreadable };
+    State look() const;
     // Of a file that is whole; checks the digest again as it goes.
     std::unique_ptr<Content> content() &&;
 

@@ -299,6 +299,37 @@ TEST_F(DiskSpoolTest, KeepsTheDeadLetterOfAMessageThatLeavesTheQueue) {
     EXPECT_FALSE(has("dead/one"));
 }
 
+// Or a queue full of what was given up would never empty.
+TEST_F(DiskSpoolTest, HasRoomForNotificationsWhenItIsFull) {
+    limits.messages = 1;
+    limits.size = 1500;
+    spool->use(limits);
+    ASSERT_EQ(commit("a", "x"), 0);
+    SpooledMessage notification = message("af01234567");
+    notification.origin = Origin::notification;
+    TextContent content(std::string(1000, 'x'));
+    EXPECT_EQ(result(spool->commit(context, notification, content)), 0);
+    ASSERT_EQ(result(spool->remove(context, "a")), 0);
+    EXPECT_TRUE(spool->refusal(0)) << "it counts all the same";
+    EXPECT_EQ(commit("b", "x"), ENOSPC);
+}
+
+// As of a disk that fails for a moment: the file may be whole.
+TEST_F(DiskSpoolTest, CallsNothingDamagedThatItOnlyDidNotGet) {
+    ASSERT_EQ(commit("one", std::string(200'000, 'a')), 0);
+    const std::string text = contents(file("queue/one"));
+    const Descriptor shelf(::open(path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto opened = SpooledFile::open(shelf.number(), "queue/one");
+    ASSERT_TRUE(opened) << opened.problem();
+    EXPECT_EQ(opened->look(), SpooledFile::State::whole);
+    std::filesystem::resize_file(file("queue/one"), 100'000);
+    EXPECT_EQ(opened->look(), SpooledFile::State::unreadable);
+    std::ofstream(file("queue/one"), std::ios::binary) << text;
+    EXPECT_EQ(opened->look(), SpooledFile::State::whole);
+    damage("queue/one", 100'000);
+    EXPECT_EQ(opened->look(), SpooledFile::State::damaged);
+}
+
 TEST_F(DiskSpoolTest, LeavesTheDiskSomeSpace) {
     limits.free_space = std::size_t(1) << 62;
     spool->use(limits);

@@ -108,6 +108,25 @@ TEST_F(QueueTest, TriesNoMoreAtOnceThanItMay) {
     EXPECT_EQ(due<Queue::Try>().id, "c");
 }
 
+// Who waited for the place of another one goes on when that is put off, and hangs on nobody.
+TEST_F(QueueTest, LeavesNobodyWaitingForAPlaceWhenTheDestinationIsAway) {
+    for (const char* id : {"a", "b", "c", "d", "e"}) add(id);
+    due<Queue::Try>();
+    due<Queue::Try>();
+    EXPECT_TRUE(is_idle());
+    queue_.ended("a", {{0, kAway, ""}}, now_);
+    queue_.ended("b", {{0, kAway, ""}}, now_);
+    due<Queue::Record>();
+    due<Queue::Record>();
+    queue_.done("a", 0, now_);
+    queue_.done("b", 0, now_);
+    EXPECT_TRUE(is_idle());
+    for (const char* id : {"a", "b", "c", "d"}) EXPECT_TRUE(queue_.drop(id)) << id;
+    wait();
+    if (is_idle()) wait();  // put off once more: for the probe
+    EXPECT_FALSE(queue_.drop("e")) << "it is being tried";
+}
+
 TEST_F(QueueTest, GivesUpWhenItIsOldAndWasTriedOften) {
     queue_.add({.id = "a", .destination = "d", .attempts = 5, .age = 5 * 24h}, now_);
     due<Queue::Try>();
