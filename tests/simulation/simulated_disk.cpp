@@ -102,17 +102,15 @@ int SimulatedDisk::sync(File& file) {
     return 0;
 }
 
-// A failed one may have written each of the changes, and may have forgotten it for good.
+// A failed one may have written each of the changes; the others are written by the next one.
 int SimulatedDisk::sync_folder(std::string_view folder) {
     is_cut_ = false;
     const bool is_failure = fails();
     std::erase_if(pending_, [&](const Change& change) {
         if (!is_in(change.name, folder)) return false;
-        if (!is_failure || chance_.percent(30)) {
-            apply(change);
-            return true;
-        }
-        return chance_.percent(30);
+        if (is_failure && chance_.percent(50)) return false;
+        apply(change);
+        return true;
     });
     return is_failure ? EIO : 0;
 }
