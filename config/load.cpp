@@ -11,6 +11,8 @@
 #include "config/load_limits.h"
 #include "config/load_notifications.h"
 #include "config/load_policy.h"
+#include "config/load_queue.h"
+#include "config/load_recipients.h"
 #include "config/load_smtp.h"
 #include "config/reader.h"
 #include "config/survey.h"
@@ -102,6 +104,8 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_require_tls(top, settings);
     read_domains(top, settings);
     read_downstream(top, settings, folder);
+    read_recipients(top, settings.recipients, folder);
+    read_queue(top, settings.queue);
     read_notifications(top, settings.notifications, folder);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);

@@ -29,25 +29,20 @@ bool has_name(const DownstreamServer& server) {
     return !server.host.empty() && server.host != "localhost" && !protocol::IpAddress::parse(server.host);
 }
 
-void note_dane(Mapping& map, Downstream& downstream) {
-    if (downstream.tls != DownstreamTls::dane) return;
-    downstream.tls_place = place_of(map["tls"]);
-    for (const auto& server : downstream.servers) {
+void note_nameless(const std::vector<DownstreamServer>& servers, Findings& findings) {
+    for (const auto& server : servers) {
         if (has_name(server)) continue;
-        map.findings().push_back({Finding::Weight::warning, server.place,
-                                  "tls: dane needs the server's name, for its DNS records; " + server.url +
-                                      " has none and is treated as with tls: opportunistic"});
+        findings.push_back({Finding::Weight::warning, server.place,
+                            "tls: dane needs the server's name, for its DNS records; " + server.url +
+                                " has none and is treated as with tls: opportunistic"});
     }
 }
 
-// What can be written but not done yet is refused, so that nobody relies on it.
-void refuse_unsupported(Mapping& map, const Downstream& downstream) {
-    if (downstream.spool != SpoolMode::never) {
-        note(map.findings(), map["spool"],
-             "spool is not supported by this version; use never: while the downstream is away, senders are "
-             "told to "
-             "try again");
-    }
+void note_dane(Mapping& map, Downstream& downstream) {
+    if (downstream.tls != DownstreamTls::dane) return;
+    downstream.tls_place = place_of(map["tls"]);
+    note_nameless(downstream.servers, map.findings());
+    for (const auto& route : downstream.routes) note_nameless(route.servers, map.findings());
 }
 
 void read_retry(Mapping& downstream, RetryTimes& retry) {
@@ -90,7 +85,6 @@ void read_downstream(Mapping& top, Settings& settings, const std::filesystem::pa
     map.choice<SpoolMode>(
         "spool", downstream.spool,
         {{"never", SpoolMode::never}, {"outage", SpoolMode::outage}, {"always", SpoolMode::always}});
-    refuse_unsupported(map, downstream);
     read_retry(map, downstream.retry);
     map.finish();
 }

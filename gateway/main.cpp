@@ -8,6 +8,7 @@
 #include "config/load.h"
 #include "config/units.h"
 #include "gateway/cli/keygen_command.h"
+#include "gateway/cli/queue_options.h"
 #include "gateway/cli/tls_command.h"
 #include "gateway/cli/verify_command.h"
 #include "gateway/service.h"
@@ -43,6 +44,15 @@ int run_tls_show(const std::string& file, gateway::TlsShow format) {
     for (const auto& finding : loaded.findings)
         std::fprintf(stderr, "%s\n", config::text(finding, file).c_str());
     return loaded.settings ? gateway::show_tls(*loaded.settings, format) : EX_CONFIG;
+}
+
+// Of the configuration only the place of the queue is needed; what else is wrong with it is not said here.
+int run_queue(const gateway::QueueRequest& request, const std::string& file) {
+    const auto loaded = config::load_file(file, gateway::system_hostname());
+    if (loaded.settings) return gateway::run_queue(request, *loaded.settings);
+    for (const auto& finding : loaded.findings)
+        std::fprintf(stderr, "%s\n", config::text(finding, file).c_str());
+    return EX_CONFIG;
 }
 
 // Verifying needs no configuration; one that is named must be good.
@@ -172,6 +182,10 @@ int main(int argc, char** argv) {
         "keygen", "Make the key that signs notifications, and say what to publish and to configure");
     KeygenWords words;
     add_keygen_options(*keygen, words);
+    auto* queue =
+        app.add_subcommand("queue", "Look at spooled mail, and retry, hold, release, drop or export it");
+    gateway::QueueRequest queue_request;
+    gateway::add_queue_options(*queue, queue_request);
     auto* verify = app.add_subcommand("verify", "Judge one message from a file as the gateway would");
     gateway::VerifyRequest request;
     std::string resolver;
@@ -185,5 +199,6 @@ int main(int argc, char** argv) {
     if (*check) return run_check(file);
     if (*show) return run_tls_show(file, as_json ? gateway::TlsShow::json : gateway::TlsShow::text);
     if (*keygen) return run_keygen(std::move(words), file, config_option->count() > 0);
+    if (*queue) return run_queue(queue_request, file);
     return run_verify(std::move(request), config_option->count() > 0 ? file : "", resolver);
 }

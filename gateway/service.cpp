@@ -15,6 +15,8 @@
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
 #include "gateway/snapshot.h"
+#include "gateway/spool/queue_runner.h"
+#include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -42,10 +44,17 @@ unsigned worker_count(const config::Settings& settings) {
 }
 
 // A set of sockets for each worker; every worker listens on every address.
-protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settings& settings,
-                                                            unsigned workers) {
-    std::vector<std::vector<int>> sockets(workers);
+struct Doors {
+    std::vector<std::vector<int>> sockets;
+    Backlog backlog = Backlog::ours;
+};
+
+protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned workers) {
+    Doors doors;
+    auto& sockets = doors.sockets;
+    sockets.resize(workers);
     const std::vector<int> inherited = inherited_sockets();
+    if (!inherited.empty()) doors.backlog = Backlog::of_the_next_process;
     for (unsigned i = 0; i < workers; ++i) {
         for (const int socket : inherited) sockets[i].push_back(i == 0 ? socket : ::dup(socket));
         if (!inherited.empty()) continue;
@@ -56,16 +65,18 @@ protocol::Result<std::vector<std::vector<int>>> sockets_for(const config::Settin
             sockets[i].push_back(*socket);
         }
     }
-    return sockets;
+    return doors;
 }
 
 // What the main thread does while the workers work.
 class Conductor {
   public:
-    Conductor(asio::io_context& context, Workers& workers, std::shared_ptr<const Snapshot> snapshot,
-              std::string file, std::string listening_on)
+    Conductor(asio::io_context& context, Workers& workers, Spool* spool, QueueRunner* queue,
+              std::shared_ptr<const Snapshot> snapshot, std::string file, std::string listening_on)
         : context_(context),
           workers_(workers),
+          spool_(spool),
+          queue_(queue),
           snapshot_(std::move(snapshot)),
           file_(std::move(file)),
           listening_on_(std::move(listening_on)),
@@ -103,7 +114,18 @@ class Conductor {
                    settings.domains.size());
     }
 
+    // Whatever goes wrong, memory that runs out too, what runs goes on.
     void reload() {
+        try {
+            take_new_configuration();
+        } catch (const std::exception& exception) {
+            log_error(
+                LogLine("reload").add("file", file_).add("state", "refused").add("why", exception.what()));
+        }
+        tell_ready();
+    }
+
+    void take_new_configuration() {
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -124,12 +146,13 @@ class Conductor {
             use(result.snapshot);
             log_info(line.add("file", file_).add("state", "done"));
         }
-        tell_ready();
     }
 
     void use(std::shared_ptr<const Snapshot> next) {
+        for (const auto& worker : workers_) worker->use(next);
         snapshot_ = std::move(next);
-        for (const auto& worker : workers_) worker->use(snapshot_);
+        if (spool_) spool_->use(snapshot_->settings.queue);
+        if (queue_) queue_->use(snapshot_);
         use_certificates();
     }
 
@@ -157,6 +180,7 @@ class Conductor {
         certificate_tick_.async_wait([this](ErrorCode error) {
             if (error) return;
             look_at_certificates();
+            look_at_recipients();
             watch_certificates();
         });
     }
@@ -172,24 +196,43 @@ class Conductor {
         }
     }
 
+    // With a mistake in it the old list stays; the next change is the next chance.
+    void look_at_recipients() {
+        try {
+            if (!snapshot_->recipients || !snapshot_->recipients->has_changed()) return;
+            const auto problem = snapshot_->recipients->read_again();
+            LogLine line("recipients");
+            if (problem) {
+                log_error(line.add("state", "refused").add("why", *problem + "; the old list stays in use"));
+            } else {
+                log_info(line.add("state", "read").add("entries", snapshot_->recipients->list()->size()));
+            }
+        } catch (const std::exception& exception) {
+            log_error(LogLine("recipients").add("state", "refused").add("why", exception.what()));
+        }
+    }
+
     // Nothing else of the configuration: it may be half edited.
     void take_new_certificates() {
         auto next = std::make_shared<Snapshot>(*snapshot_);
-        const std::string problem = load_certificates(next->settings, *next);
+        const std::string problem = load_certificates(next->settings, snapshot_.get(), *next);
         LogLine line("certificate");
         if (!problem.empty()) {
             log_error(line.add("state", "refused").add("why", problem + "; the old ones stay in use"));
             return;
         }
-        use(std::move(next));
+        for (const auto& worker : workers_) worker->use_certificates(next);
+        if (queue_) queue_->use_certificates(next);
+        snapshot_ = std::move(next);
+        use_certificates();
         log_info(line.add("state", "reloaded"));
     }
 
-    // Whatever goes wrong, what runs goes on.
+    // A file that cannot even be read is a problem like others.
     SnapshotResult read_again() const {
         if (file_.empty()) return {snapshot_, {}};
         try {
-            return take_snapshot(file_, Purpose::serving);
+            return take_snapshot(file_, Purpose::serving, snapshot_.get());
         } catch (const std::exception& error) {
             return {nullptr, {file_ + ": error: " + error.what()}};
         }
@@ -202,6 +245,10 @@ class Conductor {
             return all;
         };
         const auto& running = snapshot_->settings;
+        if (!spool_ && next.downstream.spool != config::SpoolMode::never) {
+            LogLine line("config");
+            log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
+        }
         if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
         LogLine line("config");
         log_warning(
@@ -215,6 +262,7 @@ class Conductor {
             if (error) return;
             bool all_alive = true;
             for (const auto& worker : workers_) all_alive = worker->take_sign_of_life() && all_alive;
+            if (queue_) all_alive = queue_->take_sign_of_life() && all_alive;
             if (all_alive) sd_notify(0, "WATCHDOG=1");
             watch();
         });
@@ -225,6 +273,7 @@ class Conductor {
         LogLine line("stop");
         log_info(line.add("state", "draining"));
         for (const auto& worker : workers_) worker->drain();
+        if (queue_) queue_->drain();
         wait_for_last(Clock::now() + snapshot_->settings.limits.drain_timeout);
         wait_for_second_signal();
     }
@@ -241,9 +290,9 @@ class Conductor {
     void wait_for_last(Deadline deadline) {
         tick_.expires_after(std::chrono::milliseconds(50));
         tick_.async_wait([this, deadline](ErrorCode error) {
-            std::size_t sessions = 0;
-            for (const auto& worker : workers_) sessions += worker->sessions();
-            if (error || sessions == 0 || Clock::now() >= deadline) {
+            bool all_done = !queue_ || queue_->running() == 0;
+            for (const auto& worker : workers_) all_done = worker->is_done() && all_done;
+            if (error || all_done || Clock::now() >= deadline) {
                 context_.stop();
             } else {
                 sd_notify(0, "WATCHDOG=1");
@@ -254,6 +303,8 @@ class Conductor {
 
     asio::io_context& context_;
     Workers& workers_;
+    Spool* const spool_;  // both null: nothing is ever spooled
+    QueueRunner* const queue_;
     std::shared_ptr<const Snapshot> snapshot_;
     const std::string file_;
     const std::string listening_on_;
@@ -271,20 +322,29 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
     std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is "no room", not the end
     const auto& settings = snapshot->settings;
     raise_descriptor_limit(settings.limits.sessions);
-    auto sockets = sockets_for(settings, worker_count(settings));
-    if (!sockets) {
-        std::fprintf(stderr, "%s\n", sockets.problem().c_str());
+    const auto spool = open_spool(settings);
+    if (!spool) {
+        std::fprintf(stderr, "%s\n", spool.problem().c_str());
+        return EX_CANTCREAT;
+    }
+    auto doors = doors_for(settings, worker_count(settings));
+    if (!doors) {
+        std::fprintf(stderr, "%s\n", doors.problem().c_str());
         return EX_UNAVAILABLE;
     }
-    const std::string listening_on = addresses_of(sockets->front());
+    const std::string listening_on = addresses_of(doors->sockets.front());
     start_log();
     asio::io_context context{1};
     asio::thread_pool disk(2);
     Admission admission;
     Workers workers;
-    for (auto& set : *sockets)
-        workers.push_back(std::make_unique<Worker>(std::move(set), snapshot, admission, disk));
-    Conductor conductor(context, workers, snapshot, file, listening_on);
+    for (auto& set : doors->sockets)
+        workers.push_back(std::make_unique<Worker>(std::move(set), doors->backlog, snapshot, admission, disk,
+                                                   spool->get()));
+    std::unique_ptr<QueueRunner> queue;
+    if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
+    if (queue) queue->start();
+    Conductor conductor(context, workers, spool->get(), queue.get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();
     LogLine line("start");
@@ -295,8 +355,11 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                  .add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
+    if (*spool) (*spool)->finish();
     for (const auto& worker : workers) worker->stop();
+    if (queue) queue->stop();
     for (const auto& worker : workers) worker->join();
+    if (queue) queue->join();
     LogLine stopped("stop");
     log_info(stopped.add("state", "done").add("cut_off", admission.sessions()));
     stop_log();

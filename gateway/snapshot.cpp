@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -39,6 +40,18 @@ void prepare_folders(const config::Settings& settings, std::vector<std::string>&
     prepare(settings.downstream.servers);
     for (const auto& route : settings.downstream.routes) prepare(route.servers);
     prepare(settings.notifications.relay);
+}
+
+bool are_the_same(const std::vector<config::TlsIdentity>& some,
+                  const std::vector<config::TlsIdentity>& others) {
+    return std::equal(
+        some.begin(), some.end(), others.begin(), others.end(),
+        [](const auto& a, const auto& b) { return a.certificate == b.certificate && a.key == b.key; });
+}
+
+// `then` may hold more behind them: those of the certificate for the downstream.
+bool are_the_same(const FileStamps& now, const FileStamps& then) {
+    return now.size() <= then.size() && std::equal(now.begin(), now.end(), then.begin());
 }
 
 // An answer that somebody could have forged would turn TLS off, and one resolver that cannot be trusted is
@@ -102,10 +115,13 @@ std::string system_hostname() {
     return domain ? domain->text() : "localhost";
 }
 
-std::string load_certificates(const config::Settings& settings, Snapshot& snapshot) {
+std::string load_certificates(const config::Settings& settings, const Snapshot* before, Snapshot& snapshot) {
     snapshot.stamps = stamps_of(settings);
     snapshot.tls = nullptr;
-    if (!settings.tls.empty()) {
+    if (before && are_the_same(settings.tls, before->settings.tls) &&
+        are_the_same(stamps_of(settings.tls), before->stamps)) {
+        snapshot.tls = before->tls;
+    } else if (!settings.tls.empty()) {
         auto tls = TlsServer::make(settings.tls, settings.file);
         if (!tls) return tls.problem();
         snapshot.tls = *tls;
@@ -116,16 +132,24 @@ std::string load_certificates(const config::Settings& settings, Snapshot& snapsh
     return {};
 }
 
-SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
+SnapshotResult take_snapshot(config::Settings settings, Purpose purpose, const Snapshot* before) {
     SnapshotResult result;
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->dns_servers = settings.dns.servers.empty() ? system_dns_servers() : settings.dns.servers;
     if (purpose != Purpose::verifying) {
-        const std::string problem = load_certificates(settings, *snapshot);
+        const std::string problem = load_certificates(settings, before, *snapshot);
         if (!problem.empty()) result.problems.push_back(problem);
         check_dane(settings, *snapshot, result.problems);
     }
     if (purpose != Purpose::verifying) snapshot->notification_key = read_key(settings, result.problems);
+    if (purpose != Purpose::verifying && !settings.recipients.file.empty()) {
+        auto recipients = RecipientFile::open(settings.recipients.file);
+        if (recipients) {
+            snapshot->recipients = *recipients;
+        } else {
+            result.problems.push_back("recipients.file: error: " + recipients.problem());
+        }
+    }
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);
     if (!result.problems.empty()) return result;
     snapshot->settings = std::move(settings);
@@ -134,10 +158,10 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose) {
     return result;
 }
 
-SnapshotResult take_snapshot(const std::string& file, Purpose purpose) {
+SnapshotResult take_snapshot(const std::string& file, Purpose purpose, const Snapshot* before) {
     config::Loaded loaded = config::load_file(file, system_hostname());
     SnapshotResult result;
-    if (loaded.settings) result = take_snapshot(std::move(*loaded.settings), purpose);
+    if (loaded.settings) result = take_snapshot(std::move(*loaded.settings), purpose, before);
     std::vector<std::string> problems;
     for (const auto& finding : loaded.findings) problems.push_back(config::text(finding, file));
     result.problems.insert(result.problems.begin(), problems.begin(), problems.end());

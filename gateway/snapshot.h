@@ -18,11 +18,13 @@ struct SnapshotResult {
 // For checks that reach outside the file (certificates, folders). `for_serving`: also makes folders ready.
 enum class Purpose { checking, serving, verifying };
 
-SnapshotResult take_snapshot(const std::string& file, Purpose purpose);
-SnapshotResult take_snapshot(config::Settings settings, Purpose purpose);
+// Certificates whose files are still those of `before` are taken from there, and session tickets stay good.
+SnapshotResult take_snapshot(const std::string& file, Purpose purpose, const Snapshot* before = nullptr);
+SnapshotResult take_snapshot(config::Settings settings, Purpose purpose, const Snapshot* before = nullptr);
 
 // The certificates and keys that the settings name, into the snapshot; empty, or what is wrong with them.
-std::string load_certificates(const config::Settings& settings, Snapshot& snapshot);
+// `before`: as above, or null.
+std::string load_certificates(const config::Settings& settings, const Snapshot* before, Snapshot& snapshot);
 
 std::string system_hostname();
 

@@ -58,6 +58,8 @@ class ClientDialogue {
     // `parameters` like "NOTIFY=NEVER", or empty. If MAIL was refused, its reply is the answer to every
     // recipient.
     void recipient(std::string_view forward_path, std::string_view parameters = {});
+    // The answers of this transaction are the answer to MAIL, and say nothing of the recipients.
+    bool has_refused_sender() const { return mail_refusal_.has_value(); }
     void data();  // on 354 the content is to be written, dot-stuffed, with its final dot (DotStuffer)
     // The whole content in one chunk, as it is (RFC 3030): is done with a 354 that no server has sent, then
     // exactly `octets` are to be written.

@@ -175,10 +175,13 @@ std::string totals_text(const QueueTotals& totals) {
     const auto count = [](std::size_t number, const char* one, const char* many) {
         return std::to_string(number) + (number == 1 ? one : many);
     };
-    std::string text = count(totals.waiting + totals.held + totals.dead, " message", " messages") + ", " +
-                       size_text(totals.octets);
+    const std::size_t messages = totals.waiting + totals.held;
+    const std::string dead = count(totals.dead, " dead letter", " dead letters");
+    const bool has_dead_only = messages == 0 && totals.dead > 0;
+    std::string text = has_dead_only ? dead : count(messages, " message", " messages");
+    if (totals.octets > 0) text += ", " + size_text(totals.octets);
     if (totals.held > 0) text += "; " + std::to_string(totals.held) + " held";
-    if (totals.dead > 0) text += "; " + count(totals.dead, " dead letter", " dead letters");
+    if (totals.dead > 0 && !has_dead_only) text += "; " + dead;
     if (totals.unreadable > 0) text += "; " + std::to_string(totals.unreadable) + " unreadable";
     return text + "\n";
 }
@@ -198,8 +201,10 @@ std::string shown_text(const QueuedMessage& message, std::int64_t now) {
     append_line(out, "size", std::to_string(spooled.content_octets) + " octets");
     std::string facts;
     for (const auto& [name, value] : spooled.facts) {
-        facts += (facts.empty() ? "" : " ") + protocol::escaped(name, kMaxText) + "=" +
-                 protocol::escaped(value, kMaxText);
+        const bool has_blank = value.find(' ') != value.npos;
+        const std::string text = protocol::escaped(value, kMaxText);
+        facts += (facts.empty() ? "" : " ") + protocol::escaped(name, kMaxText) + "=";
+        facts += has_blank ? "\"" + text + "\"" : text;
     }
     append_line(out, "found", facts);
     append_line(out, "notify", notify_text(spooled));

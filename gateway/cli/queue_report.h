@@ -25,7 +25,7 @@ struct QueuedMessage {
 
 struct QueueTotals {
     std::size_t waiting = 0, held = 0, dead = 0;
-    std::size_t octets = 0;  // of content, of all
+    std::size_t octets = 0;  // of content, of those that are shown
     std::size_t unreadable = 0;
     void add(const QueuedMessage& message);
     friend bool operator==(const QueueTotals&, const QueueTotals&) = default;
@@ -36,7 +36,7 @@ std::string_view state_of(const QueuedMessage& message);
 
 // `now`: Unix seconds. Lines with their ends.
 std::string queue_table(const std::vector<QueuedMessage>& messages, std::int64_t now);
-// One line: "3 messages, 42K; 1 held; 2 dead letters".
+// One line: "3 messages, 42K; 1 held; 2 dead letters", where dead letters are not counted as messages.
 std::string totals_text(const QueueTotals& totals);
 std::string shown_text(const QueuedMessage& message, std::int64_t now);
 

@@ -6,18 +6,18 @@
 
 namespace gatepost::gateway {
 
+FileStamp stamp_of(const std::string& file) {
+    struct stat found {};
+    if (::stat(file.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino, found.st_size,
+            std::int64_t(found.st_ctim.tv_sec) * 1'000'000'000 + found.st_ctim.tv_nsec};
+}
+
 FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities) {
     FileStamps stamps;
     for (const auto& identity : identities) {
-        for (const auto* file : {&identity.certificate, &identity.key}) {
-            struct stat found {};
-            FileStamp stamp;
-            if (::stat(file->c_str(), &found) == 0) {
-                stamp = {found.st_dev, found.st_ino, found.st_size,
-                         std::int64_t(found.st_ctim.tv_sec) * 1'000'000'000 + found.st_ctim.tv_nsec};
-            }
-            stamps.push_back(stamp);
-        }
+        stamps.push_back(stamp_of(identity.certificate));
+        stamps.push_back(stamp_of(identity.key));
     }
     return stamps;
 }

@@ -20,6 +20,7 @@ struct FileStamp {
 };
 using FileStamps = std::vector<FileStamp>;
 
+FileStamp stamp_of(const std::string& file);
 FileStamps stamps_of(const std::vector<config::TlsIdentity>& identities);
 // Of all that the settings name: ours for clients, then the one for the downstream.
 FileStamps stamps_of(const config::Settings& settings);

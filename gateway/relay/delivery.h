@@ -69,6 +69,8 @@ class Delivery {
     // Once a recipient was accepted: whether each is answered for by itself at the end (LMTP), so that their
     // fates may differ.
     virtual bool answers_each() const { return false; }
+    // Once a recipient was accepted: whether the server sends what NOTIFY=SUCCESS asks for.
+    virtual bool confirms() const { return true; }
     // Where it goes, for the log.
     virtual std::string where() const = 0;
 };

@@ -1,5 +1,7 @@
 #include "gateway/relay/downstream_route.h"
 
+#include <algorithm>
+
 #include "gateway/log.h"
 
 namespace gatepost::gateway {
@@ -28,10 +30,10 @@ DownstreamRoute::DownstreamRoute(std::size_t number, const std::vector<config::D
       limits_(limits),
       servers_(preferences(configured)) {}
 
-DownstreamRoute::Tries DownstreamRoute::fresh_tries() const {
+DownstreamRoute::Tries DownstreamRoute::fresh_tries(Deadline deadline) const {
     Tries tries;
     tries.given_up.resize(servers_.size());
-    tries.connecting_until = Clock::now() + kConnectingTime;
+    tries.connecting_until = std::min<Deadline>(deadline, Clock::now() + kConnectingTime);
     return tries;
 }
 

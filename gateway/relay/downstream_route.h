@@ -35,7 +35,8 @@ class DownstreamRoute {
     DownstreamServers& servers() { return servers_; }
     const DownstreamServers& servers() const { return servers_; }
 
-    Tries fresh_tries() const;
+    // `deadline`: of all that is asked of the downstream for it.
+    Tries fresh_tries(Deadline deadline) const;
     // A connection that is ready for MAIL, kept or new, to the first server that was not given up and is
     // there; who is not is given up in `tries`. Null: there is nobody left.
     awaitable<std::unique_ptr<DownstreamConnection>> obtain(Tries& tries);

@@ -16,11 +16,11 @@ void add(std::string& text, const std::string& parameter) {
     text += (text.empty() ? "" : " ") + parameter;
 }
 
+}  // namespace
+
 bool wants_success(const Recipient& wanted) {
     return protocol::lowered(wanted.notify).find("success") != std::string::npos;
 }
-
-}  // namespace
 
 std::optional<Reply> mismatch(const MailParameters& wanted, const Capabilities& can, bool is_tls) {
     if (wanted.require_tls && !is_tls) return reply::kRequireTlsUnencrypted;

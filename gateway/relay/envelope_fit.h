@@ -16,6 +16,9 @@ std::optional<protocol::Reply> mismatch(const protocol::MailParameters& wanted,
                                         const protocol::Capabilities& can, bool is_tls);
 std::optional<protocol::Reply> mismatch(const protocol::Recipient& wanted, const protocol::Capabilities& can);
 
+// NOTIFY=SUCCESS, alone or with others.
+bool wants_success(const protocol::Recipient& wanted);
+
 // "SIZE=1000 BODY=8BITMIME", or empty: what was received, as far as the server has it.
 std::string mail_parameters(const protocol::MailParameters& wanted, const protocol::Capabilities& can);
 std::string rcpt_parameters(const protocol::Recipient& wanted, const protocol::Capabilities& can);

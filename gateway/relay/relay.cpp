@@ -31,11 +31,12 @@ std::optional<protocol::Capabilities> of_a_maildir() {
 }  // namespace
 
 Relay::Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-             const config::Settings& settings, TlsContext tls)
+             const config::Settings& settings, TlsContext tls, std::shared_ptr<RecipientFile> recipients)
     : context_(context),
       disk_(disk),
       resolver_(resolver),
       settings_(settings),
+      recipients_(settings, std::move(recipients)),
       connector_(context, resolver, settings, std::move(tls)),
       kept_(context),
       clients_routes_(1 + settings.downstream.routes.size()),

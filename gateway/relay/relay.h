@@ -12,6 +12,7 @@
 #include "gateway/relay/downstream_connector.h"
 #include "gateway/relay/downstream_route.h"
 #include "gateway/relay/kept_connections.h"
+#include "gateway/relay/recipients.h"
 
 namespace gatepost::gateway {
 
@@ -22,9 +23,10 @@ inline constexpr std::size_t kNotificationRoute = static_cast<std::size_t>(-1);
 class Relay {
   public:
     // `disk`: threads for file work, which must end before what waits for it. `tls`: of our side; null for
-    // one without a certificate.
+    // one without a certificate. `recipients`: of recipients.file, or null.
     Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resolver,
-          const config::Settings& settings, TlsContext tls = nullptr);
+          const config::Settings& settings, TlsContext tls = nullptr,
+          std::shared_ptr<RecipientFile> recipients = nullptr);
 
     // Our certificate has been renewed: for connections from now on.
     void use(TlsContext tls) { connector_.use(std::move(tls)); }
@@ -42,6 +44,8 @@ class Relay {
     protocol::Capabilities offered() const;
     // Until the servers that are being asked have answered, but not for long.
     awaitable<void> wait_for_capabilities();
+
+    Recipients& recipients() { return recipients_; }
 
     // For probing (probe.h).
     const std::vector<std::unique_ptr<DownstreamRoute>>& routes() const { return routes_; }
@@ -66,6 +70,7 @@ class Relay {
     asio::thread_pool& disk_;
     Resolver& resolver_;
     const config::Settings& settings_;
+    Recipients recipients_;
     DownstreamConnector connector_;
     KeptConnections kept_;
     std::size_t

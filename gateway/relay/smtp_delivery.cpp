@@ -154,7 +154,10 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask_somebody(const protocol::Recipien
     Try begun = Try::done;
     if (!connection_) begun = co_await begin_transaction();
     if (begun != Try::done) co_return begun;
-    unfit_ = outcome_of(mismatch(recipient, connection_->capabilities()));
+    const protocol::Capabilities can = connection_->capabilities();
+    unfit_.reset();
+    if (!is_fit(recipient, can)) unfit_ = outcome_of(mismatch(recipient, can));
+    has_dsn_ = can.dsn;
     if (unfit_) co_return Try::unfit_recipient;
     co_return co_await ask(recipient);
 }
@@ -174,14 +177,22 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
         co_return Try::broken;
     }
     route_.servers().note_answer(connection_->place.server);
+    if (!connection_->dialogue.has_refused_sender()) {
+        const bool is_announced = !connection_->announced.empty();
+        relay_.recipients().learn(recipient.path, done->reply, is_announced, Clock::now());
+    }
     answer_ = gateway::outcome_of(passed_on("RCPT", done->reply));
     if (answer_.fate == Fate::accepted) ++accepted_;
     co_return Try::done;
 }
 
+bool SmtpDelivery::is_fit(const protocol::Recipient& recipient, const protocol::Capabilities& can) const {
+    return sender_.notifies || !mismatch(recipient, can);
+}
+
 bool SmtpDelivery::could_go_elsewhere(const protocol::Recipient& recipient) const {
     const auto fits = [&](const protocol::Capabilities& can) {
-        return !mismatch(sender_.parameters, can, true) && !mismatch(recipient, can);
+        return !mismatch(sender_.parameters, can, true) && is_fit(recipient, can);
     };
     return accepted_ == 0 && route_.count_others(tries_, connection_->place.server, fits) > 0;
 }
@@ -223,7 +234,7 @@ awaitable<Outcome> SmtpDelivery::add_recipient(const protocol::Recipient& recipi
     answer_ = unreachable();
     unfit_.reset();
     deadline_ = relay_.deadline();
-    tries_ = route_.fresh_tries();
+    tries_ = route_.fresh_tries(deadline_);
     for (;;) {
         const Try last = co_await ask_somebody(recipient);
         if (last == Try::done) co_return answer_;

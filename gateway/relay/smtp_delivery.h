@@ -17,6 +17,7 @@ class SmtpDelivery final : public Delivery {
     awaitable<Outcome> add_recipient(const protocol::Recipient& recipient) override;
     awaitable<std::vector<Outcome>> deliver(Content& message) override;
     bool answers_each() const override { return connection_ && connection_->dialogue.is_lmtp(); }
+    bool confirms() const override { return has_dsn_; }
     std::string where() const override { return server_; }
 
   private:
@@ -34,6 +35,7 @@ class SmtpDelivery final : public Delivery {
     Try take_introduction(const protocol::ClientAction& action, bool is_xclient);
     awaitable<Try> ask(const protocol::Recipient& recipient);
     Deadline share_of_time() const;
+    bool is_fit(const protocol::Recipient& recipient, const protocol::Capabilities& can) const;
     bool could_go_elsewhere(const protocol::Recipient& recipient) const;
     void leave(Try last);
     Outcome answer_of_nobody();
@@ -51,6 +53,7 @@ class SmtpDelivery final : public Delivery {
     std::unique_ptr<DownstreamConnection> connection_;
     std::string server_;  // the last one, for the log
     std::size_t accepted_ = 0;
+    bool has_dsn_ = true;             // the server that was asked last
     bool was_announced_ = false;      // as another client's, before
     std::optional<Outcome> refusal_;  // of every further recipient
     // Of the recipient that is being asked:

@@ -19,7 +19,7 @@ protocol::DialogueSettings dialogue_settings(const Environment& environment,
     if (settings.smtp.normalizes_for(client)) dialogue.bare_newlines = protocol::BareNewlines::normalized;
     dialogue.refuses_unauthorized_pipelining =
         settings.smtp.unauthorized_pipelining == config::UnauthorizedPipelining::refuse;
-    dialogue.offers_tls = environment.snapshot->tls != nullptr;
+    dialogue.offers_tls = environment.tls != nullptr;
     dialogue.requires_tls = settings.require_tls.includes(client);
     const protocol::Capabilities downstream = environment.relay.offered();
     dialogue.offers_8bitmime = downstream.eight_bit_mime;

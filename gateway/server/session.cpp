@@ -3,6 +3,7 @@
 #include "gateway/log.h"
 #include "gateway/relay/probe.h"
 #include "gateway/server/dialogue_settings.h"
+#include "gateway/server/findings.h"
 #include "gateway/server/foresight.h"
 #include "gateway/server/peer.h"
 #include "gateway/server/pregreet.h"
@@ -152,7 +153,8 @@ awaitable<void> Session::receive() {
 
 awaitable<void> Session::begin_tls() {
     transport_.set_deadline(Clock::now() + settings_.limits.handshake_timeout);
-    const bool is_safe = co_await transport_.accept_tls(environment_->snapshot->tls->context());
+    tls_ = environment_->tls;
+    const bool is_safe = co_await transport_.accept_tls(tls_->context());
     if (is_safe) {
         dialogue_.tls_begun();
         co_return;
@@ -189,10 +191,16 @@ void Session::judge(const protocol::JudgeMail& question) {
         dialogue_.answer(*refusal);
         return;
     }
-    patience_.begin_transaction(Clock::now());
     std::string id = fresh_id();
     Sender sender{question.reverse_path, question.parameters, client_facts(id)};
     transaction_.emplace(*environment_, spf_client(), std::move(sender), std::move(id));
+    if (const auto full = transaction_->intake().refusal()) {
+        log_refusal(*full);
+        transaction_.reset();
+        dialogue_.answer(*full);
+        return;
+    }
+    patience_.begin_transaction(Clock::now());
     if (may_foresee()) foresee_mail_from(environment_, spf_client(), question.reverse_path.text());
     dialogue_.answer(reply::kSenderOk);
 }
@@ -322,7 +330,8 @@ awaitable<Reply> Session::verdict() {
         downstream = answer.text();
         if (answer.is_positive()) {
             answer.code = 250;  // RFC 5321 section 4.3.2, whatever the downstream said instead
-            answer.lines.assign(1, "Delivered, ref " + transaction_->id());
+            const char* const what = transaction_->intake().was_spooled() ? "Queued" : "Delivered";
+            answer.lines.assign(1, std::string(what) + ", ref " + transaction_->id());
         }
     }
     log_message(judgement, answer, downstream);
@@ -334,7 +343,9 @@ awaitable<Reply> Session::hand_over(const policy::Judgement& judgement) {
                          received_field(judgement.verification),
                      transaction_->header(), judgement.removed, transaction_->has_body(),
                      transaction_->body());
-    co_return co_await transaction_->intake().take(message);
+    Intake::Findings findings =
+        findings_of(judgement, transaction_->header(), transaction_->sender().reverse_path);
+    co_return co_await transaction_->intake().take(message, std::move(findings));
 }
 
 std::string Session::received_field(const auth::Verification& verification) const {

@@ -65,6 +65,7 @@ class Session {
     protocol::IpAddress client_;
     protocol::ClientFacts peer_;  // both ends of the connection
     std::optional<protocol::IpAddress> proxy_;
+    std::shared_ptr<TlsServer> tls_;  // of the handshake; the worker's may be renewed meanwhile
     Transport transport_;
     ClientLists lists_;
     bool talked_first_ = false;

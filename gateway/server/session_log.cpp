@@ -1,5 +1,6 @@
 // What a session says in the log: one line a message, one a refusal.
 #include "gateway/log.h"
+#include "gateway/server/findings.h"
 #include "gateway/server/session.h"
 
 namespace gatepost::gateway {
@@ -11,17 +12,6 @@ std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
     return text;
-}
-
-std::string dkim_summary(const std::vector<auth::DkimOutcome>& outcomes) {
-    if (outcomes.empty()) return "none";
-    std::vector<std::string> words;
-    for (const auto& outcome : outcomes) {
-        std::string word(name(outcome.result));
-        if (outcome.signing_domain) word += ":" + outcome.signing_domain->text();
-        words.push_back(std::move(word));
-    }
-    return joined(words);
 }
 
 std::string domain_text(const std::optional<protocol::Domain>& domain) {
@@ -61,8 +51,9 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
         .add("reply", reply.text())
         .add("ms", static_cast<std::uint64_t>(took.count()));
     if (const auto times = dialogue_.unauthorized_pipelining()) line.add("unauthorized_pipelining", times);
+    if (transaction_->intake().was_spooled()) line.add("spooled", "yes");
     if (!downstream.empty())
-        line.add("downstream", transaction_->downstream_name()).add("answer", downstream);
+        line.maybe("downstream", transaction_->downstream_name()).add("answer", downstream);
     log_info(line);
 }
 

@@ -44,7 +44,7 @@ Transaction::Transaction(Environment& environment, auth::SpfClient client, Sende
       client_(std::move(client)),
       sender_(std::move(sender)),
       id_(std::move(id)),
-      intake_(environment.relay, sender_),
+      intake_(environment.context, environment.relay, environment.spool, sender_, id_),
       body_(environment.settings.state, environment.settings.limits.memory_per_message) {}
 
 std::vector<std::string> Transaction::recipient_texts() const {

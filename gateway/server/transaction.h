@@ -34,6 +34,7 @@ class Transaction {
     const std::vector<protocol::Path>& recipients() const { return recipients_; }
     std::vector<std::string> recipient_texts() const;
     Intake& intake() { return intake_; }
+    const Intake& intake() const { return intake_; }
     std::string downstream_name() const { return intake_.where(); }
     const protocol::Header& header() const { return *header_; }
     auth::MessageVerifier& verifier() { return *verifier_; }

@@ -22,6 +22,7 @@ namespace reply = protocol::reply;
 // Until accept() is tried again: not even the reserve could be used, or the kernel lacks something else.
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPressureTick{1};
+constexpr std::size_t kMaxBacklog = 1024;  // clients of a socket that hear a farewell at the end
 constexpr std::size_t kCrowd = 500;  // sessions of a worker: their memory is worth the look through all of it
 
 // A peer that vanished without a word is found within two minutes, not only when its time for a command is
@@ -51,12 +52,14 @@ void log_no_proxy(const protocol::IpAddress& peer, std::string_view why) {
 
 }  // namespace
 
-Worker::Worker(std::vector<int> sockets, std::shared_ptr<const Snapshot> snapshot, Admission& admission,
-               asio::thread_pool& disk)
+Worker::Worker(std::vector<int> sockets, Backlog backlog, std::shared_ptr<const Snapshot> snapshot,
+               Admission& admission, asio::thread_pool& disk, Spool* spool)
     : admission_(admission),
       work_(asio::make_work_guard(context_)),
       disk_(disk),
-      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))) {
+      spool_(spool),
+      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot), spool)),
+      backlog_(backlog) {
     for (const int socket : sockets) {
         look_for_half_open(socket, environment_->settings.limits.write_timeout);
         acceptors_.push_back(std::make_unique<tcp::acceptor>(context_, protocol_of(socket), socket));
@@ -182,14 +185,16 @@ void Worker::welcome(tcp::socket socket, const Entrance& entrance) {
         ErrorCode gone;
         const protocol::IpAddress peer = ip_of(socket.remote_endpoint(gone));
         if (gone) return;
+        Arrival arrival(session_count_);
         if (!entrance.is_for_proxies()) {
-            asio::co_spawn(context_, run_session(std::move(socket), peer, {}), log_exception);
+            asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), peer, {}),
+                           log_exception);
         } else if (!entrance.lets_in(peer)) {
             log_no_proxy(peer, "not one of the listener's proxies");
         } else if (waiting_for_proxies_ >= environment_->settings.limits.sessions) {
             log_no_proxy(peer, "too many connections without a header");
         } else {
-            asio::co_spawn(context_, run_proxied(std::move(socket), peer), log_exception);
+            asio::co_spawn(context_, run_proxied(std::move(socket), std::move(arrival), peer), log_exception);
         }
     } catch (const std::exception& error) {
         log_bug(error.what());
@@ -197,7 +202,7 @@ void Worker::welcome(tcp::socket socket, const Entrance& entrance) {
 }
 
 // Who is counted, judged and named is the client that the header speaks of.
-awaitable<void> Worker::run_proxied(tcp::socket socket, protocol::IpAddress proxy) {
+awaitable<void> Worker::run_proxied(tcp::socket socket, Arrival arrival, protocol::IpAddress proxy) {
     struct Waiting {
         std::size_t& count;
         explicit Waiting(std::size_t& counted) : count(counted) { ++count; }
@@ -213,10 +218,11 @@ awaitable<void> Worker::run_proxied(tcp::socket socket, protocol::IpAddress prox
     const auto client = read.header.client.value_or(proxy);
     Proxied proxied{proxy, {}};
     if (read.header.client) proxied.client_port = read.header.port;
-    asio::co_spawn(context_, run_session(std::move(socket), client, proxied), log_exception);
+    asio::co_spawn(context_, run_session(std::move(socket), std::move(arrival), client, proxied),
+                   log_exception);
 }
 
-awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress client,
+awaitable<void> Worker::run_session(tcp::socket socket, Arrival, protocol::IpAddress client,
                                     std::optional<Proxied> proxied) {
     const std::shared_ptr<Environment> environment = environment_;
     struct Presence {  // leaves whatever happens
@@ -227,12 +233,9 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
         Presence(Worker& counting, const protocol::IpAddress& counted)
             : worker(counting),
               client(counted),
-              place(counting.sessions_.insert(counting.sessions_.end(), nullptr)) {
-            ++worker.session_count_;
-        }
+              place(counting.sessions_.insert(counting.sessions_.end(), nullptr)) {}
         ~Presence() {
             worker.sessions_.erase(place);
-            --worker.session_count_;
             if (is_counted) worker.admission_.leave(client);
         }
     };
@@ -249,8 +252,10 @@ awaitable<void> Worker::run_session(tcp::socket socket, protocol::IpAddress clie
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     asio::post(context_, [this, snapshot = std::move(snapshot)] {
-        const auto next = std::make_shared<Environment>(context_, disk_, snapshot);
-        std::exchange(environment_, next)->relay.retire();
+        const auto next =
+            std::make_shared<Environment>(context_, disk_, snapshot, spool_, environment_.get());
+        const auto before = std::exchange(environment_, next);
+        if (&before->relay != &next->relay) before->relay.retire();
         for (const auto& entrance : entrances_) entrance->use(snapshot->settings.listeners);
         probe_downstream(environment_);
         for (const auto& acceptor : acceptors_)
@@ -258,18 +263,54 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
     });
 }
 
+void Worker::use_certificates(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_,
+               [this, snapshot = std::move(snapshot)] { environment_->use_certificates(*snapshot); });
+}
+
 void Worker::drain() {
     asio::post(context_, [this] {
         is_draining_ = true;
         environment_->relay.retire();
-        for (const auto& acceptor : acceptors_) {
-            ErrorCode ignored;
-            acceptor->close(ignored);
-        }
+        close_doors();
         for (Session* session : sessions_) {
             if (session) session->shut_down();
         }
+        // Whom the reactor has accepted, the accepting loop may still have to hear of: his turn is before
+        // this.
+        asio::post(context_, [this] { is_deaf_ = true; });
     });
+}
+
+bool Worker::is_done() {
+    asio::post(context_,
+               [this] { is_done_ = is_deaf_ && session_count_ == 0 && environment_->relay.leaving() == 0; });
+    return is_done_;
+}
+
+void Worker::close_doors() {
+    try {
+        if (backlog_ == Backlog::ours) take_backlog();
+    } catch (const std::exception& error) {
+        log_bug(error.what());
+    }
+    for (const auto& acceptor : acceptors_) {
+        ErrorCode ignored;
+        acceptor->close(ignored);
+    }
+}
+
+// To close the socket would reset them, and they could not know why.
+void Worker::take_backlog() {
+    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
+        ErrorCode error;
+        acceptors_[i]->non_blocking(true, error);
+        for (std::size_t taken = 0; taken < kMaxBacklog && !error; ++taken) {
+            tcp::socket socket(context_);
+            acceptors_[i]->accept(socket, error);
+            if (!error) welcome(std::move(socket), *entrances_[i]);
+        }
+    }
 }
 
 void Worker::stop() {

@@ -1,7 +1,6 @@
 #include "gateway/spool/commit.h"
 
 #include <algorithm>
-#include <cerrno>
 
 namespace gatepost::gateway {
 namespace {
@@ -59,8 +58,9 @@ void Commit::ended(int error) {
     }
     auto& place = places_[item_];
     switch (phase_) {
-        // What is there already is somebody else's; anything else that fails may have left a part behind.
-        case Phase::write: place = error == EEXIST ? Place::nowhere : Place::tmp; break;
+        // Whatever fails may have left a part behind. What was there already is such a part, of an earlier
+        // failure whose removal failed too: a notification comes again under the same id.
+        case Phase::write: place = Place::tmp; break;
         case Phase::rename:
             if (error == 0) place = Place::queue;
             break;

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "protocol/ascii.h"
+#include "gateway/spool/spool_file.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -64,7 +64,7 @@ protocol::Result<ControlResult> result_of(const Json& object) {
     if (!object.is_object()) return Problem{"a message that is no object"};
     ControlResult result;
     result.id = text_of(object, "id");
-    if (!is_message_id(result.id)) return Problem{"a message without id"};
+    if (!is_spool_id(result.id)) return Problem{"a message without id"};
     result.problem = text_of(object, "problem");
     if (!result.problem.empty()) return result;
     const auto state = value_in(kStates, text_of(object, "state"));
@@ -83,11 +83,6 @@ std::string_view name_of(ControlCommand command) {
 
 std::string_view name_of(QueueState state) {
     return name_in(kStates, state);
-}
-
-bool is_message_id(std::string_view text) {
-    return !text.empty() && text.size() <= kMaxIdLength &&
-           std::all_of(text.begin(), text.end(), protocol::is_alnum);
 }
 
 std::string wire(const ControlRequest& request) {
@@ -123,7 +118,7 @@ protocol::Result<ControlRequest> parse_control_request(std::string_view line) {
         return Problem{"ids must be a list of 1 to " + std::to_string(kMaxControlIds)};
     ControlRequest request{*command, {}};
     for (const auto& id : *ids) {
-        if (!id.is_string() || !is_message_id(id.get_ref<const std::string&>()))
+        if (!id.is_string() || !is_spool_id(id.get_ref<const std::string&>()))
             return Problem{"an id is 1 to 64 letters and digits"};
         request.ids.push_back(id.get<std::string>());
     }

@@ -20,7 +20,6 @@ namespace gatepost::gateway {
 
 constexpr std::size_t kMaxControlLine = 256 * 1024;  // octets, with the line's end
 constexpr std::size_t kMaxControlIds = 1000;         // of a request; their answer fits into a line
-constexpr std::size_t kMaxIdLength = 64;
 
 enum class ControlCommand { status, retry, hold, release, drop };
 enum class QueueState { waiting, delivering, held, dropped };
@@ -51,8 +50,5 @@ std::string wire_problem(std::string_view problem);
 // Of one line without its end.
 protocol::Result<ControlRequest> parse_control_request(std::string_view line);
 protocol::Result<std::vector<ControlResult>> parse_control_answer(std::string_view line);
-
-// 1 to 64 letters and digits, as our ids are: no other name ever reaches the folder.
-bool is_message_id(std::string_view text);
 
 }  // namespace gatepost::gateway

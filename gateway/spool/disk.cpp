@@ -4,11 +4,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace gatepost::gateway {
 namespace {
 
+constexpr std::size_t kWorthSharing = 4;         // files
+constexpr std::size_t kSyncers = 8;              // threads, for a moment
 constexpr std::size_t kLongestTear = 64 * 1024;  // octets of a journal line, and more
 
 int result_of(int returned) {
@@ -21,6 +27,11 @@ int again_if_interrupted(Call call) {
     do error = result_of(call());
     while (error == EINTR);
     return error;
+}
+
+int sync_and_close(Descriptor& file) {
+    const int error = again_if_interrupted([&] { return ::fdatasync(file.number()); });
+    return error ? error : file.close();
 }
 
 // Where the last whole line ends: what an append has left half behind would spoil the next line.
@@ -90,6 +101,8 @@ int Disk::append(const DiskStep& step) {
 // Never tried again: after a failure the kernel may have forgotten what it could not write, and would say
 // that all is well.
 int Disk::sync_file(const std::string& name) {
+    if (written_.size() >= kWorthSharing && written_.contains(name)) sync_written();
+    if (const auto node = synced_.extract(name)) return node.mapped();
     Descriptor file;
     if (auto node = written_.extract(name)) {
         file = std::move(node.mapped());
@@ -97,8 +110,28 @@ int Disk::sync_file(const std::string& name) {
         file = Descriptor(::openat(folder_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     }
     if (!file.is_open()) return errno;
-    const int error = again_if_interrupted([&] { return ::fdatasync(file.number()); });
-    return error ? error : file.close();
+    return sync_and_close(file);
+}
+
+// Of those that are written each will be synced next. Side by side they share what the disk does for one: its
+// journal and its cache are written once for several.
+void Disk::sync_written() {
+    std::vector<std::pair<Descriptor*, int*>> work;
+    for (auto& [name, file] : written_) work.emplace_back(&file, &synced_.emplace(name, EIO).first->second);
+    std::atomic<std::size_t> next{0};
+    const auto sync = [&] {
+        for (std::size_t i = next++; i < work.size(); i = next++)
+            *work[i].second = sync_and_close(*work[i].first);
+    };
+    std::vector<std::thread> threads;
+    threads.reserve(kSyncers);
+    try {
+        while (threads.size() < std::min(kSyncers, work.size()) - 1) threads.emplace_back(sync);
+    } catch (const std::system_error&) {  // no more threads: then with those that there are
+    }
+    sync();
+    for (auto& thread : threads) thread.join();
+    written_.clear();
 }
 
 // Never over another file, as far as the file system can do that.

@@ -22,17 +22,22 @@ class Disk {
     // 0 or an errno. `writer` is for Kind::write.
     int run(const DiskStep& step, const Writer& writer = {});
     // Closes what was written and not synced.
-    void forget() { written_.clear(); }
+    void forget() {
+        written_.clear();
+        synced_.clear();
+    }
 
   private:
     int write(const DiskStep& step, const Writer& writer);
     int append(const DiskStep& step);
     int sync_file(const std::string& name);
+    void sync_written();
     int rename(const DiskStep& step);
     int remove(const std::string& name);
 
     int folder_;
     std::map<std::string, Descriptor> written_;  // and not synced yet
+    std::map<std::string, int> synced_;          // together with others; not asked for yet
 };
 
 // All of it, or an errno.

@@ -178,7 +178,11 @@ protocol::Dsn dsn_of(const config::Settings& settings, const Spooled& spooled, c
     protocol::Dsn dsn;
     dsn.action = action_of(due.what);
     for (const auto& tried : due.recipients) {
-        dsn.recipients.push_back({message.recipients[tried.recipient], tried.outcome.reply, tried.server});
+        // Of what broke, the words are ours.
+        const Fate fate = tried.outcome.fate;
+        const bool has_answered = fate != Fate::unreachable && fate != Fate::unknown;
+        dsn.recipients.push_back({message.recipients[tried.recipient], tried.outcome.reply,
+                                  has_answered ? tried.server : std::string()});
     }
     dsn.reverse_path = message.sender.reverse_path;
     dsn.parameters = message.sender.parameters;

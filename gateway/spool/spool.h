@@ -60,4 +60,7 @@ class Spool {
     virtual awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) = 0;
 };
 
+// Null if nothing is to be spooled and nothing can lie there from before.
+protocol::Result<std::unique_ptr<Spool>> open_spool(const config::Settings& settings);
+
 }  // namespace gatepost::gateway

@@ -151,7 +151,8 @@ bool read_line(SpooledMessage& message, std::string_view line) {
 }
 
 void add_envelope(std::string& head, const SpooledMessage& message) {
-    const auto& [reverse_path, parameters, client] = message.sender;
+    // Whether it notifies is a matter of how it is delivered, not of the message.
+    [[maybe_unused]] const auto& [reverse_path, parameters, client, notifies] = message.sender;
     add_line(head, "client", endpoint_text(client.address, client.port));
     add_line(head, "helo", (client.is_extended ? "EHLO " : "HELO ") + client.helo);
     if (client.destination)
@@ -296,14 +297,16 @@ Journal read_journal(const SpooledMessage& message, std::string_view text) {
     journal.state.done.resize(message.recipients.size());
     text = text.substr(0, kMaxJournal);
     for (auto end = text.find('\n'); end != text.npos; end = text.find('\n')) {
-        const std::string_view line = text.substr(0, end + 1);
-        auto entry = parse_entry(message, line.substr(0, end));
+        // Nothing but NULs before a good line: a sync failed, and what it was to write was dropped.
+        const std::size_t start = std::min(text.find_first_not_of('\0'), end);
+        const std::string_view line = text.substr(start, end + 1 - start);
+        auto entry = parse_entry(message, line.substr(0, line.size() - 1));
         if (!entry || journal_line(message, *entry) != line) break;
         for (const std::size_t recipient : entry->done) journal.state.done[recipient] = true;
         entry->done.clear();
         journal.state.last = std::move(*entry);
-        journal.octets += line.size();
-        text.remove_prefix(line.size());
+        journal.octets += end + 1;
+        text.remove_prefix(end + 1);
     }
     return journal;
 }

@@ -93,7 +93,8 @@ struct Journal {
     std::size_t octets = 0;  // of the good lines
 };
 // The good lines up to the first damaged one. What is behind that counts as not written: at worst a recipient
-// gets a duplicate.
+// gets a duplicate. Only NULs in front of a good line are passed over: lines whose
+// sync failed may be such a hole on the disk, and what was synced after it counts.
 Journal read_journal(const SpooledMessage& message, std::string_view text);
 
 }  // namespace gatepost::gateway

@@ -372,13 +372,11 @@ const BadRow kBadFiles[] = {
      "2:57: error: announce_client must be one of auto, xclient, xforward, none\n"
      "2:72: error: probe must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d\n",
      "what the downstream is told and asked"},
-    {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: outage}\n",
+    {"domains: [a.example]\ndownstream: {servers: [\"lmtp://127.0.0.1:24\"], tls: dane, spool: maybe}\n",
      "2:24: warning: tls: dane needs the server's name, for its DNS records; lmtp://127.0.0.1:24 has none "
      "and is "
      "treated as with tls: opportunistic\n"
-     "2:66: error: spool is not supported by this version; use never: while the downstream is away, senders "
-     "are told "
-     "to try again\n",
+     "2:66: error: spool must be one of never, outage, always\n",
      "what can be written but not done yet"},
     {"domains: [a.example]\ndownstream: {servers: [\"maildir:///m\", \"smtp://h\"]}\n",
      "2:24: error: a maildir must be the only server; leave out it or the others\n",
@@ -417,7 +415,7 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "limits: {sessions: no, hopps: 3}\n"
         "domains: [example.org, b@d]\n"
         "color: blue\n"
-        "downstream: {servers: [\"smtp://h\"], spool: always}\n");
+        "downstream: {servers: [\"smtp://h\"], spool: sometimes}\n");
     EXPECT_EQ(findings(loaded),
               "1:8: error: state must be a single value\n"
               "2:11: error: hostname must be a full name such as mx1.example.org\n"
@@ -426,11 +424,9 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
               "4:24: error: 'b@d' is not a domain name\n"
               "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
               "require_tls, "
-              "domains, downstream, notifications, dns, policy, limits, smtp, defence, authserv_id, state, "
-              "workers\n"
-              "6:44: error: spool is not supported by this version; use never: while the downstream is away, "
-              "senders "
-              "are told to try again\n");
+              "domains, downstream, recipients, queue, notifications, dns, policy, limits, smtp, defence, "
+              "authserv_id, state, workers\n"
+              "6:44: error: spool must be one of never, outage, always\n");
 }
 
 TEST(Load, WarnsAndGoesOnWhereNothingIsWrongYet) {

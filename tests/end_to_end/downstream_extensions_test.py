@@ -193,6 +193,7 @@ class Probing(ExtensionCase):
         stub = self.open(Stub())
         gateway = self.gateway(stub.url)
         self.assertEqual(self.status(gateway), "250 2.0.0")
+        gateway.configure(downstream={"probe": "4m"})  # anything that the relay looks at
         gateway.signal(signal.SIGHUP)
         poll(lambda: stub.lines("QUIT"), "QUIT after a reload")
         self.assertEqual(self.status(gateway), "250 2.0.0")

@@ -65,11 +65,11 @@ void Ledger::delivered(std::string_view id, std::string_view path, std::string_v
 // The same file was delivered twice.
 void Ledger::judge_again(const Attempt& attempt, const Place& place, unsigned life) {
     if (place.is_last_unknown) return count(Window::unknown);
-    if (attempt.has_failed_note) return count(Window::disk);
     const std::string what = attempt.id + " was delivered again to " + place.path;
+    if (place.last_life == life) return violation(what + " by the same process");
+    if (attempt.has_failed_note) return count(Window::disk);
     if (place.is_recorded) return violation(what + ", though that was durable");
-    if (place.last_life != life) return count(Window::crash);
-    violation(what + " by the same process");
+    count(Window::crash);
 }
 
 // The client has sent it twice and both went through: then it did not hear of the first.

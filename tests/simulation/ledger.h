@@ -47,7 +47,7 @@ struct Attempt {
     Heard heard = Heard::nothing;
     std::int64_t spooled_at = 0;  // virtual milliseconds
     bool is_spooled = false;      // a notification: the gateway was told so
-    unsigned life = 0;            // a notification: of the process that wrote it last
+    unsigned life = 0;            // a notification: of the process that was told so last
     bool is_unknown = false, is_partly_delivered = false, has_failed_commit = false, has_failed_note = false;
 };
 

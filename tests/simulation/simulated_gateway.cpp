@@ -233,13 +233,11 @@ void SimulatedGateway::note_notice(const std::string& about, const Job& job) {
     Attempt& notice = *world_.ledger.find(job.id);
     if (notice.is_spooled && notice.life == world_.life)
         world_.ledger.violation(job.id + ": one process tells of it twice");
-    notice.life = world_.life;
     notice.has_failed_note = notice.has_failed_note || has_failed_note;
     if (notice.places.empty()) notice.places.emplace_back();
     Place& place = notice.places.front();
     place.path = job.message.recipients.front().path.text();
     place.is_accepted = true;
-    place.is_recorded = false;
     place.last_life = 0;
 }
 
@@ -266,6 +264,7 @@ Activity SimulatedGateway::send_notice(const Queue::Notify& due, const SpoolFile
     Attempt* notice = world_.ledger.find(id);
     if (!attempt || !notice) co_return;
     notice->is_spooled = true;
+    notice->life = world_.life;
     for (const auto& each : due.recipients) {
         Place* place = Ledger::place_of(*attempt, file.message.recipients[each.recipient].path.text());
         if (place && due.what == Queue::Notify::What::failed) place->notice = world_.ledger.index_of(*notice);

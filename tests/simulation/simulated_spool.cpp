@@ -85,10 +85,15 @@ Activity SimulatedSpool::run() {
 
 // What the disk has taken for good.
 void SimulatedSpool::note_recorded(const Job& job) {
-    const auto file = read(world_, find(job.id));
+    const auto file = read(world_, find_queued(job.id));
     if (!file) return;
     for (const std::size_t done : job.entry.done)
         world_.ledger.recorded(job.id, file->message.recipients[done].path.text());
+}
+
+// Where the queue's own steps look: a dead letter of the same message is not theirs.
+std::string SimulatedSpool::find_queued(const std::string& id) const {
+    return world_.disk.read("queue/" + id) ? "queue/" + id : "";
 }
 
 Activity SimulatedSpool::record(const Batch& batch) {
@@ -96,7 +101,7 @@ Activity SimulatedSpool::record(const Batch& batch) {
     for (const auto& job : batch) {
         if (job->kind != Job::Kind::record) continue;
         co_await turn();
-        const std::string name = find(job->id);
+        const std::string name = find_queued(job->id);
         const auto file = read(world_, name);
         job->error = ENOENT;
         if (!file) continue;
@@ -107,7 +112,7 @@ Activity SimulatedSpool::record(const Batch& batch) {
     for (const auto& job : appended) {
         if (job->entry.done.empty()) continue;
         co_await turn();
-        const DiskStep step{Kind::sync_file, find(job->id)};
+        const DiskStep step{Kind::sync_file, find_queued(job->id)};
         if (!world_.breaks(Break::record_without_sync)) job->error = run(step);
         if (job->error == 0) note_recorded(*job);
     }
@@ -117,36 +122,41 @@ Activity SimulatedSpool::record(const Batch& batch) {
     }
 }
 
-// The folder is synced before anybody hears of it.
+// The folder is synced before anybody hears of it; also for what is gone already, perhaps since a sync that
+// failed.
 Activity SimulatedSpool::remove(const Batch& batch) {
-    std::vector<std::pair<std::shared_ptr<Job>, SpoolFile>> removed;
-    std::string folder;
+    std::vector<std::pair<std::shared_ptr<Job>, std::optional<SpoolFile>>> removed;
     for (const auto& job : batch) {
         if (job->kind != Job::Kind::remove) continue;
         co_await turn();
-        const std::string name = find(job->id);
+        const std::string name = find_queued(job->id);
         auto file = read(world_, name);
         const DiskStep step{Kind::remove, name};
         job->error = name.empty() ? ENOENT : run(step);
         Attempt* attempt = world_.ledger.find(job->id);
         if (job->error != 0 && attempt) attempt->has_failed_note = true;
-        if (job->error != 0 || !file) continue;
-        folder = name.substr(0, name.find('/'));
-        removed.emplace_back(job, std::move(*file));
+        if (job->error == 0 || job->error == ENOENT) removed.emplace_back(job, std::move(file));
     }
     if (removed.empty()) co_return;
     co_await turn();
-    const DiskStep step{Kind::sync_folder, folder};
+    const DiskStep step{Kind::sync_folder, "queue"};
     const int error = run(step);
     for (auto& [job, file] : removed) {
-        job->error = error;
+        if (error != 0) job->error = error;
         Attempt* attempt = world_.ledger.find(job->id);
         if (!attempt) continue;
         attempt->has_failed_note = attempt->has_failed_note || error != 0;
-        if (error != 0) continue;
-        for (const auto& recipient : file.message.recipients)
+        if (error != 0 || !file) continue;
+        for (const auto& recipient : file->message.recipients)
             world_.ledger.recorded(job->id, recipient.path.text());
     }
+}
+
+// A notification that had left the queue may come again, under the same id.
+void SimulatedSpool::begin_anew(const std::string& id) {
+    Attempt* attempt = world_.ledger.find(id);
+    if (!attempt || attempt->message != kNoMessage) return;
+    for (auto& place : attempt->places) place.is_recorded = false;
 }
 
 Activity SimulatedSpool::commit(const Batch& batch) {
@@ -169,6 +179,7 @@ Activity SimulatedSpool::commit(const Batch& batch) {
         if (step->kind == Kind::write) {
             const Job& job = *jobs[step->item];
             error = run(*step, file_of(job.message, job.content));
+            begin_anew(job.id);
         } else if (step->kind != Kind::sync_file || !is_late) {
             error = run(*step);
         }

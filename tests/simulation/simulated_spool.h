@@ -53,6 +53,8 @@ class SimulatedSpool {
     Activity record(const Batch& batch);
     Activity remove(const Batch& batch);
     Activity commit(const Batch& batch);
+    std::string find_queued(const std::string& id) const;
+    void begin_anew(const std::string& id);
     void note_recorded(const Job& job);
 
     World& world_;

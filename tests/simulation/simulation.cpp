@@ -140,8 +140,10 @@ void print_summary(const Report& sum, double took) {
     for (std::size_t i = 0; i < kWindows.size(); ++i)
         std::printf("%12llu  twice: %s\n", static_cast<Number>(sum.duplicates[i]), kWindows[i]);
     line(sum.failed, "schedules with a violation");
-    std::printf("%12.1f  seconds, %.0f schedules a second\n", took,
-                static_cast<double>(sum.schedules) / took);
+    if (sum.schedules > 1) {  // a replay is the same each time
+        std::printf("%12.1f  seconds, %.0f schedules a second\n", took,
+                    static_cast<double>(sum.schedules) / took);
+    }
 }
 
 int run(const Options& options) {

@@ -27,7 +27,7 @@ QueuedMessage waiting() {
                           {path("carol@example.org"), "FAILURE,DELAY", "rfc822;carol@example.org"},
                           {path("dave@example.net"), "", ""}};
     spooled.may_notify = true;
-    spooled.facts = {{"spf", "pass"}, {"dmarc", "none"}};
+    spooled.facts = {{"spf", "pass"}, {"dmarc", "none"}, {"why", "no record"}};
     spooled.content_octets = 14 * 1024;
     message.tries = {
         {kNow - 3600, std::chrono::seconds(3600), 1, {0}, false, "451 4.4.1 Mail server not reachable"},
@@ -106,12 +106,13 @@ TEST(QueueTable, IsNothingWithoutMessages) {
 }
 
 TEST(QueueTotals, CountsPlaces) {
-    EXPECT_EQ(totals_text(totals_of({})), "0 messages, 0\n");
+    EXPECT_EQ(totals_text(totals_of({})), "0 messages\n");
     EXPECT_EQ(totals_text(totals_of({waiting()})), "1 message, 14K\n");
+    EXPECT_EQ(totals_text(totals_of({dead(), dead()})), "2 dead letters, 28K\n");
     QueueTotals totals = totals_of({waiting(), held(), dead()});
-    EXPECT_EQ(totals_text(totals), "3 messages, 28K; 1 held; 1 dead letter\n");
+    EXPECT_EQ(totals_text(totals), "2 messages, 28K; 1 held; 1 dead letter\n");
     totals.unreadable = 2;
-    EXPECT_EQ(totals_text(totals), "3 messages, 28K; 1 held; 1 dead letter; 2 unreadable\n");
+    EXPECT_EQ(totals_text(totals), "2 messages, 28K; 1 held; 1 dead letter; 2 unreadable\n");
 }
 
 TEST(QueueShow, TellsTheWholeStory) {
@@ -125,7 +126,7 @@ TEST(QueueShow, TellsTheWholeStory) {
               "  client     192.0.2.1 (mail.sender.example)\n"
               "  parameters BODY=8BITMIME REQUIRETLS\n"
               "  size       14336 octets\n"
-              "  found      spf=pass dmarc=none\n"
+              "  found      spf=pass dmarc=none why=\"no record\"\n"
               "  notify     yes\n"
               "  journal    2027-01-15T07:00:00Z  try 1  451 4.4.1 Mail server not reachable\n"
               "             2027-01-15T07:59:00Z  try 2  450 4.2.1 Mailbox busy\n");
@@ -196,7 +197,8 @@ TEST(QueueJson, OfOneMessageHasAllOfIt) {
     EXPECT_EQ(json["recipients"][1],
               nlohmann::json::parse(R"({"address": "carol@example.org", "notify": "FAILURE,DELAY",
                                         "orcpt": "rfc822;carol@example.org"})"));
-    EXPECT_EQ(json["found"], nlohmann::json::parse(R"({"spf": "pass", "dmarc": "none"})"));
+    EXPECT_EQ(json["found"],
+              nlohmann::json::parse(R"({"spf": "pass", "dmarc": "none", "why": "no record"})"));
     EXPECT_EQ(json["journal"][0],
               nlohmann::json::parse(R"({"time": 1799996400, "age": 3600, "attempts": 1, "done": [0],
                                         "problem": "451 4.4.1 Mail server not reachable"})"));

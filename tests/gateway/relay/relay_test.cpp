@@ -17,7 +17,7 @@ struct Taken {
 };
 
 awaitable<void> take_one(DownstreamRoute& route, Taken& taken) {
-    DownstreamRoute::Tries tries = route.fresh_tries();
+    DownstreamRoute::Tries tries = route.fresh_tries(Deadline::max());
     std::unique_ptr<DownstreamConnection> connection = co_await route.obtain(tries);
     taken.connection = std::move(connection);
     taken.is_done = true;

@@ -44,6 +44,18 @@ TEST_F(DiskTest, BringsAFileIntoPlace) {
     EXPECT_EQ(status.st_mode & 0777, 0600u) << "mail is for nobody else";
 }
 
+TEST_F(DiskTest, SyncsManySideBySideAndSaysOfEachHowItEnded) {
+    std::vector<std::string> names;
+    for (int i = 0; i < 20; ++i) names.push_back("tmp/" + std::to_string(i));
+    for (const auto& name : names) ASSERT_EQ(write(name, "text"), 0);
+    EXPECT_EQ(disk.run({Kind::remove, names[7]}), 0);
+    for (const auto& name : names)
+        EXPECT_EQ(disk.run({Kind::sync_file, name}), name == names[7] ? ENOENT : 0);
+    EXPECT_EQ(disk.run({Kind::sync_file, names[0]}), 0) << "once more, alone";
+    EXPECT_EQ(disk.run({Kind::rename, names[0], "queue/0"}), 0);
+    EXPECT_EQ(contents(folder / "queue/0"), "text");
+}
+
 TEST_F(DiskTest, WritesOverNothing) {
     folder.write("tmp/a", "old");
     EXPECT_EQ(write("tmp/a", "new"), EEXIST);

@@ -277,6 +277,19 @@ TEST(SpoolJournal, CountsUpToTheFirstDamagedLine) {
     }
 }
 
+TEST(SpoolJournal, GoesOnBehindAHoleThatAFailedSyncLeft) {
+    const SpooledMessage message = small();
+    const std::string first = journal_line(message, entry(1, {0}, "first"));
+    const std::string third = journal_line(message, entry(3, {2}, "third"));
+    const std::string hole(40, '\0');
+    const Journal journal = read_journal(message, first + hole + third);
+    EXPECT_EQ(journal.state.done, (std::vector<bool>{true, false, true}));
+    EXPECT_EQ(journal.octets, (first + hole + third).size());
+    // Behind the last good line it is nothing, and so it is before a damaged one.
+    EXPECT_EQ(read_journal(message, first + hole).octets, first.size());
+    EXPECT_EQ(read_journal(message, first + hole + third.substr(1) + third).octets, first.size());
+}
+
 TEST(SpoolJournal, TakesNoLineOfAnotherMessageOrForAnotherRecipient) {
     SpooledMessage other = small();
     other.id = "1q0cncsp8ttc";

@@ -1,0 +1,43 @@
+// Who is there, as far as that is known without asking the downstream: the administrator's file and folder
+// decide where they are given, and what the downstream said lately is remembered. One for each worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "config/settings.h"
+#include "gateway/relay/recipient_cache.h"
+#include "gateway/relay/recipient_file.h"
+
+namespace gatepost::gateway {
+
+class Recipients {
+  public:
+    using Time = RecipientCache::Time;
+    // Whether the downstream could be asked instead: then only a fresh yes is taken (recipients.refresh),
+    // while it is away an older one as well (recipients.positive).
+    enum class Downstream { there, away };
+
+    // `file`: null if recipients.file is not given.
+    Recipients(const config::Settings& settings, std::shared_ptr<RecipientFile> file);
+
+    // The file has been opened anew, by the same name or, if it is null, not at all.
+    void use(std::shared_ptr<RecipientFile> file) { file_ = std::move(file); }
+
+    // What file and folder say; unclear without both. Unknown: refused at once with reply::kUnknownUser,
+    // whether the downstream is there or not. <Postmaster> is always known.
+    Standing listed(const protocol::Path& recipient) const;
+    // The same, and beyond it what is remembered. Known: it may be taken without asking. Unclear: ask the
+    // downstream; if it is away, say so.
+    Standing lookup(const protocol::Path& recipient, Downstream downstream, Time now);
+    // The downstream's answer to RCPT, as it came. `is_announced`: XCLIENT made it take us for the client.
+    void learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced, Time now);
+
+  private:
+    const config::Settings& settings_;
+    std::shared_ptr<RecipientFile> file_;
+    RecipientCache cache_;
+};
+
+}  // namespace gatepost::gateway

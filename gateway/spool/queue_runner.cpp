@@ -1,0 +1,283 @@
+#include "gateway/spool/queue_runner.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <random>
+
+#include "gateway/completion.h"
+#include "gateway/log.h"
+
+namespace gatepost::gateway {
+namespace {
+
+namespace reply = protocol::reply;
+
+// Notifications and entries of journals at once. Tries are bounded by the queue itself.
+constexpr std::size_t kMaxSteps = 200;
+constexpr std::chrono::seconds kRest{1};
+
+void log_trouble(const std::string& id, std::string_view at, std::string_view why) {
+    LogLine line("queue");
+    log_error(line.add("id", id).add("at", at).add("why", why));
+}
+
+}  // namespace
+
+QueueRunner::QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot, asio::thread_pool& disk)
+    : spool_(spool),
+      work_(asio::make_work_guard(context_)),
+      disk_(disk),
+      environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))),
+      queue_(environment_->settings, std::random_device()()),
+      folder_(environment_->settings.state + "/spool"),
+      notifier_(spool, context_, folder_),
+      control_(context_, *this),
+      timer_(context_) {}
+
+QueueRunner::~QueueRunner() {
+    spool_.tell_of_new(nullptr);
+}
+
+void QueueRunner::start() {
+    recover();
+    spool_.tell_of_new([this](const SpooledMessage& message) { add_new(message); });
+    const std::string path = environment_->settings.state + "/control";
+    const std::string problem = control_.open(path);
+    if (!problem.empty()) {
+        LogLine line("queue");
+        log_error(
+            line.add("at", path).add("why", problem).add("remedy", "until then gatepost queue only shows"));
+    }
+    wake();
+    thread_ = std::thread([this] {
+        for (;;) {
+            try {
+                context_.run();
+                return;
+            } catch (const std::exception& error) {  // memory shortage in a callback costs that one event
+                log_bug(error.what());
+            }
+        }
+    });
+}
+
+void QueueRunner::recover() {
+    std::size_t messages = 0;
+    const auto now = Clock::now();
+    spool_.recover([&](const Spooled& spooled) {
+        ++messages;
+        queue_.recover(entry_of(spooled, environment_->settings), now);
+    });
+    LogLine line("spool");
+    log_info(line.add("state", "open").add("messages", messages));
+}
+
+// In the spool's thread. What is copied is small; the file has the rest.
+void QueueRunner::add_new(const SpooledMessage& message) {
+    SpooledMessage small;
+    small.id = message.id;
+    small.origin = message.origin;
+    small.content_octets = message.content_octets;
+    if (!message.recipients.empty()) small.recipients.push_back(message.recipients.front());
+    asio::post(context_, [this, small = std::move(small)] {
+        queue_.add(entry_of({small, {}, false}, environment_->settings), Clock::now());
+        wake();
+    });
+}
+
+// Once for all that has changed; never from within itself.
+void QueueRunner::wake() {
+    if (std::exchange(is_woken_, true)) return;
+    asio::post(context_, [this] {
+        is_woken_ = false;
+        try {
+            drive();
+        } catch (const std::exception& exception) {  // memory is short: not now, but soon
+            log_bug(exception.what());
+            wake_at(Clock::now() + kRest);
+        }
+    });
+}
+
+void QueueRunner::drive() {
+    while (steps_ < kMaxSteps) {
+        const auto action = queue_.next(Clock::now());
+        if (!action) break;
+        std::visit([this](const auto& due) { begin(due); }, *action);
+    }
+    if (steps_ >= kMaxSteps) return;  // the end of one of them comes here again
+    wake_at(queue_.wake_at().value_or(Deadline::max()));
+}
+
+void QueueRunner::wake_at(Deadline time) {
+    timer_.expires_at(time);
+    timer_.async_wait([this](ErrorCode error) {
+        if (!error) wake();
+    });
+}
+
+// While it is draining the queue is left to believe that this one is being tried.
+void QueueRunner::begin(Queue::Try due) {
+    if (is_draining_) return;
+    ++running_;
+    const auto shared = std::make_shared<const Queue::Try>(std::move(due));
+    const auto attempt = std::make_shared<Attempt>();
+    const auto done = [this, shared, attempt](std::exception_ptr exception) {
+        log_exception(exception);
+        asio::post(context_, [this, shared, attempt] { ended(*shared, *attempt); });
+    };
+    asio::co_spawn(context_, run(*shared, *attempt), done);
+}
+
+// Those of whom nothing was heard, for an exception came in between, are tried again.
+void QueueRunner::ended(const Queue::Try& due, const Attempt& attempt) {
+    std::vector<Tried> tried = attempt.tried;
+    const Outcome nothing{Fate::deferred, reply::kLocalError};
+    for (const std::size_t recipient : attempt.open) {
+        const auto is_it = [&](const Tried& each) { return each.recipient == recipient; };
+        if (std::none_of(tried.begin(), tried.end(), is_it)) tried.push_back({recipient, nothing, ""});
+    }
+    if (attempt.is_gone) {
+        queue_.gone(due.id, Clock::now());
+    } else {
+        queue_.ended(due.id, tried, Clock::now());
+    }
+    drive();
+    --running_;
+}
+
+awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
+    const std::shared_ptr<Environment> environment = environment_;
+    auto spooled = spool_.read(due.id);
+    if (!spooled) {
+        attempt.is_gone = !is_there(due.id);
+        log_trouble(due.id, "reading", spooled.problem());
+        co_return;
+    }
+    for (const std::size_t recipient : due.not_again) spooled->journal.done.at(recipient) = true;
+    attempt.number = spooled->journal.last.attempts + 1;
+    attempt.open = open_recipients(*spooled);
+    if (attempt.open.empty()) {  // all that was left undone is its end
+        const int error = co_await spool_.remove(context_, due.id);
+        attempt.is_gone = error == 0 || error == ENOENT;
+        co_return;
+    }
+    const std::unique_ptr<Content> content = spool_.content(due.id);
+    if (content) {
+        co_await try_to_deliver(*environment, *spooled, *content, attempt);
+    } else {
+        co_await set_aside(due.id);
+        attempt.is_gone = !is_there(due.id);
+    }
+}
+
+// Someone else may have taken it away. What cannot be told counts as being there.
+bool QueueRunner::is_there(const std::string& id) const {
+    const auto is_in = [&](const char* shelf) {
+        return ::access((folder_ + shelf + id).c_str(), F_OK) == 0 || errno != ENOENT;
+    };
+    return is_in("/queue/") || is_in("/hold/");
+}
+
+awaitable<void> QueueRunner::set_aside(const std::string& id) {
+    const int error = co_await spool_.move(context_, id, Spool::Shelf::queue, Spool::Shelf::corrupt);
+    log_trouble(id, "reading",
+                error == 0 ? "its content is damaged: set aside in corrupt" : std::strerror(error));
+}
+
+template <class Due>
+void QueueRunner::begin_step(Due due) {
+    ++running_;
+    ++steps_;
+    const auto shared = std::make_shared<const Due>(std::move(due));
+    const auto error = std::make_shared<int>(EIO);
+    const auto done = [this, shared, error](std::exception_ptr exception) {
+        log_exception(exception);
+        asio::post(context_, [this, shared, error] {
+            --steps_;
+            queue_.done(shared->id, *error, Clock::now());
+            drive();
+            --running_;
+        });
+    };
+    asio::co_spawn(context_, run(*shared, *error), done);
+}
+
+void QueueRunner::begin(Queue::Notify due) {
+    begin_step(std::move(due));
+}
+
+void QueueRunner::begin(Queue::Record due) {
+    begin_step(std::move(due));
+}
+
+void QueueRunner::begin(Queue::Remove due) {
+    begin_step(std::move(due));
+}
+
+awaitable<void> QueueRunner::run(const Queue::Notify& due, int& error) {
+    const std::shared_ptr<Environment> environment = environment_;
+    const auto spooled = spool_.read(due.id);
+    if (!spooled) {
+        log_trouble(due.id, "notifying", spooled.problem());
+        co_return;
+    }
+    const bool is_done = co_await notifier_.tell(environment->snapshot, *spooled, due);
+    if (is_done) error = 0;
+}
+
+awaitable<void> QueueRunner::run(const Queue::Record& due, int& error) {
+    JournalEntry entry = due.entry;
+    entry.time = std::time(nullptr);
+    error = co_await spool_.record(context_, due.id, entry);
+}
+
+awaitable<void> QueueRunner::run(const Queue::Remove& due, int& error) {
+    error = co_await spool_.remove(context_, due.id);
+    if (error == ENOENT) error = 0;
+}
+
+void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_, [this, snapshot = std::move(snapshot)] {
+        const auto next =
+            std::make_shared<Environment>(context_, disk_, snapshot, &spool_, environment_.get());
+        const auto before = std::exchange(environment_, next);
+        if (&before->relay != &next->relay) before->relay.retire();
+        queue_.use(snapshot->settings);
+        wake();
+    });
+}
+
+void QueueRunner::use_certificates(std::shared_ptr<const Snapshot> snapshot) {
+    asio::post(context_,
+               [this, snapshot = std::move(snapshot)] { environment_->use_certificates(*snapshot); });
+}
+
+void QueueRunner::drain() {
+    asio::post(context_, [this] {
+        is_draining_ = true;
+        control_.close();
+        environment_->relay.retire();
+    });
+}
+
+void QueueRunner::stop() {
+    context_.stop();
+}
+
+void QueueRunner::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+bool QueueRunner::take_sign_of_life() {
+    const bool was_alive = is_alive_.exchange(false);
+    asio::post(context_, [this] { is_alive_ = true; });
+    return was_alive;
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,86 @@
+// The thread that empties the queue: drives the machine in queue.h, delivers what is due through a relay of
+// its own, and does what the command line asks for.
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "gateway/environment.h"
+#include "gateway/spool/attempt.h"
+#include "gateway/spool/control_server.h"
+#include "gateway/spool/notifier.h"
+#include "gateway/spool/queue.h"
+#include "gateway/spool/spool.h"
+
+namespace gatepost::gateway {
+
+class QueueRunner final : private ControlServer::Executor {
+  public:
+    // The spool must outlive it.
+    QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot, asio::thread_pool& disk);
+    ~QueueRunner() override;
+
+    // Recovers what lies in the spool first, so nothing may have been committed yet.
+    void start();
+    // From any thread: further tries use the new snapshot, running ones keep theirs.
+    void use(std::shared_ptr<const Snapshot> snapshot);
+    // From any thread: renewed ones, and nothing else of that snapshot.
+    void use_certificates(std::shared_ptr<const Snapshot> snapshot);
+    // From any thread: begins no more tries; those that run go on, and what came of them is written down.
+    void drain();
+    // Tries that run, and what is being written down.
+    std::size_t running() const { return running_; }
+    void stop();
+    void join();
+    // Whether the thread has come round since the last call; for the watchdog.
+    bool take_sign_of_life();
+
+  private:
+    void recover();
+    void add_new(const SpooledMessage& message);
+    void wake();
+    void wake_at(Deadline time);
+    void drive();
+    // What the queue wants. Each tells it how that ended, whatever happens.
+    void begin(Queue::Try due);
+    void begin(Queue::Notify due);
+    void begin(Queue::Record due);
+    void begin(Queue::Remove due);
+    template <class Due>
+    void begin_step(Due due);
+    void ended(const Queue::Try& due, const Attempt& attempt);
+    awaitable<void> run(const Queue::Try& due, Attempt& attempt);
+    awaitable<void> run(const Queue::Notify& due, int& error);
+    awaitable<void> run(const Queue::Record& due, int& error);
+    awaitable<void> run(const Queue::Remove& due, int& error);
+    awaitable<void> set_aside(const std::string& id);
+    bool is_there(const std::string& id) const;
+
+    awaitable<std::vector<ControlResult>> execute(ControlRequest request) override;
+    awaitable<void> execute(ControlCommand command, ControlResult& result);
+    awaitable<int> hold(const std::string& id);
+    awaitable<int> release(const std::string& id);
+    awaitable<int> drop(const std::string& id);
+    void look_at(ControlResult& result) const;
+
+    Spool& spool_;
+    asio::io_context context_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    asio::thread_pool& disk_;
+    std::shared_ptr<Environment> environment_;
+    Queue queue_;
+    const std::string folder_;  // the spool's
+    Notifier notifier_;
+    ControlServer control_;
+    asio::steady_timer timer_;  // until the queue wants something next
+    std::atomic<std::size_t> running_{0};
+    std::size_t steps_ = 0;  // of those, all but tries
+    std::atomic<bool> is_alive_{true};
+    bool is_draining_ = false, is_woken_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gatepost::gateway

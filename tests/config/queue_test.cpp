@@ -1,0 +1,68 @@
+// `queue`, and `downstream.spool`: what is kept here and how much of it.
+#include <gtest/gtest.h>
+
+#include "config/load.h"
+
+namespace gatepost::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+Loaded load(const std::string& text) {
+    return load_text("hostname: mx1.example.org\ndomains: [example.org]\n" + text, "/etc/gatepost/f",
+                     "mx1.example.org");
+}
+
+TEST(Queue, TakesEveryKey) {
+    const Loaded loaded = load(
+        "downstream: {servers: [\"smtp://10.0.0.5\"], spool: always}\n"
+        "queue: {messages: 7, size: 2MiB, free_space: 1GiB, deliveries: 3, dead_letters: 12h}\n");
+    ASSERT_TRUE(loaded.settings);
+    EXPECT_EQ(loaded.settings->downstream.spool, SpoolMode::always);
+    Queue expected;
+    expected.messages = 7;
+    expected.size = 2 * 1024 * 1024;
+    expected.free_space = 1024 * 1024 * 1024;
+    expected.deliveries = 3;
+    expected.dead_letters = 12h;
+    EXPECT_EQ(loaded.settings->queue, expected);
+}
+
+TEST(Queue, KeepsNothingUnlessTold) {
+    const Loaded loaded = load("downstream: {servers: [\"maildir:///m\"]}\n");
+    ASSERT_TRUE(loaded.settings);
+    EXPECT_EQ(loaded.settings->downstream.spool, SpoolMode::never);
+    EXPECT_EQ(loaded.settings->queue, Queue());
+}
+
+TEST(Queue, StandsBeforeEachKindOfServer) {
+    for (const char* server : {"smtp://h", "lmtp://h:24", "lmtp+unix:///run/lmtp", "maildir:///m"}) {
+        const Loaded loaded =
+            load("downstream: {servers: [\"" + std::string(server) + "\"], spool: outage}\n");
+        ASSERT_TRUE(loaded.settings) << server;
+        EXPECT_EQ(loaded.settings->downstream.spool, SpoolMode::outage);
+    }
+}
+
+TEST(Queue, AnswersEachMistakeWithPlaceAndRemedy) {
+    const struct {
+        std::string yaml, text;
+    } rows[] = {
+        {"queue: {messages: 0}", "f:4:19: error: messages must be a whole number from 1 to 10000000"},
+        {"queue: {deliveries: many}", "f:4:21: error: deliveries must be a whole number from 1 to 1000"},
+        {"queue: {dead_letters: 5}",
+         "f:4:23: error: dead_letters must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d"},
+        {"queue: {sizes: 5}", "f:4:9: error: unknown key 'sizes' in queue; did you mean 'size'?"},
+    };
+    for (const auto& row : rows) {
+        const Loaded loaded = load("downstream: {servers: [\"smtp://h\"]}\n" + row.yaml + "\n");
+        EXPECT_FALSE(loaded.settings) << row.yaml;
+        ASSERT_EQ(loaded.findings.size(), 1u) << row.yaml;
+        EXPECT_EQ(text(loaded.findings.front(), "f"), row.text);
+    }
+    const Loaded small = load("downstream: {servers: [\"smtp://h\"]}\nqueue: {size: 1KiB}\n");
+    EXPECT_FALSE(small.settings) << "not even one message";
+}
+
+}  // namespace
+}  // namespace gatepost::config

@@ -1,0 +1,78 @@
+#include "gateway/spool/commit.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <map>
+
+namespace gatepost::gateway {
+namespace {
+
+using Steps = std::vector<std::string>;
+
+std::string text(const DiskStep& step) {
+    constexpr const char* kNames[] = {"write", "append", "sync", "rename", "remove", "sync_folder"};
+    return std::string(kNames[static_cast<int>(step.kind)]) + " " + step.name;
+}
+
+struct Played {
+    Steps steps;
+    std::vector<int> errors;
+};
+
+// `failing`: steps as text, and how they end.
+Played play(std::vector<std::string> ids, const std::map<std::string, int>& failing) {
+    Commit commit(std::move(ids));
+    Played played;
+    while (const auto step = commit.next()) {
+        played.steps.push_back(text(*step));
+        const auto found = failing.find(played.steps.back());
+        commit.ended(found == failing.end() ? 0 : found->second);
+    }
+    played.errors = commit.errors();
+    return played;
+}
+
+TEST(Commit, SyncsEachFileBeforeItsNameAndTheFolderOnceForAll) {
+    const auto played = play({"a", "b"}, {});
+    EXPECT_EQ(played.steps, (Steps{"write tmp/a", "write tmp/b", "sync tmp/a", "sync tmp/b", "rename tmp/a",
+                                   "rename tmp/b", "sync_folder queue"}));
+    EXPECT_EQ(played.errors, (std::vector<int>{0, 0}));
+}
+
+TEST(Commit, AFailureCostsItsMessageAloneAndLeavesNothingBehind) {
+    struct Case {
+        const char* step;
+        int error;
+        const char* removal;  // empty: nothing of ours is there
+    };
+    const Case cases[] = {{"write tmp/a", ENOSPC, "remove tmp/a"},
+                          {"write tmp/a", EEXIST, ""},
+                          {"sync tmp/a", EIO, "remove tmp/a"},
+                          {"rename tmp/a", EIO, "remove tmp/a"}};
+    for (const auto& each : cases) {
+        const auto played = play({"a", "b"}, {{each.step, each.error}});
+        EXPECT_EQ(played.errors, (std::vector<int>{each.error, 0})) << each.step;
+        Steps removals;
+        for (const auto& step : played.steps) {
+            if (step.starts_with("remove")) removals.push_back(step);
+        }
+        EXPECT_EQ(removals, *each.removal ? Steps{each.removal} : Steps{}) << each.step;
+    }
+}
+
+TEST(Commit, AFolderThatCannotBeSyncedCostsTheBatch) {
+    const auto played = play({"a", "b"}, {{"sync_folder queue", EIO}, {"remove queue/a", EIO}});
+    EXPECT_EQ(played.errors, (std::vector<int>{EIO, EIO}));
+    EXPECT_EQ(played.steps[7], "remove queue/a");
+    EXPECT_EQ(played.steps[8], "remove queue/b");
+    EXPECT_EQ(played.steps.size(), 9U);
+}
+
+TEST(Commit, SyncsNoFolderForNothing) {
+    EXPECT_EQ(play({"a"}, {{"write tmp/a", ENOSPC}}).steps, (Steps{"write tmp/a", "remove tmp/a"}));
+    EXPECT_TRUE(play({}, {}).steps.empty());
+}
+
+}  // namespace
+}  // namespace gatepost::gateway

@@ -1,0 +1,137 @@
+#include "gateway/spool/queue.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace gatepost::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+namespace reply = protocol::reply;
+using What = Queue::Notify::What;
+
+const Outcome kTaken{Fate::accepted, reply::kMessageTaken};
+const Outcome kRefused{Fate::refused, reply::kUnknownUser};
+const Outcome kDeferred{Fate::deferred, reply::kMailboxFull};
+const Outcome kAway{Fate::unreachable, reply::kDownstreamDown};
+
+class QueueTest : public testing::Test {
+  protected:
+    QueueTest() {
+        settings_.queue.deliveries = 2;
+        queue_.use(settings_);
+    }
+
+    void add(const std::string& id) { queue_.add({.id = id, .destination = "d"}, now_); }
+    // What is due now, which must be a T.
+    template <class T>
+    T due() {
+        auto action = queue_.next(now_);
+        if (!action || !std::holds_alternative<T>(*action)) {
+            ADD_FAILURE() << (action ? "another action" : "nothing") << " is due";
+            return {};
+        }
+        return std::get<T>(*action);
+    }
+    bool is_idle() { return !queue_.next(now_); }
+    void wait() {
+        const auto wake = queue_.wake_at();
+        ASSERT_TRUE(wake);
+        now_ = std::max(now_, *wake);
+    }
+
+    config::Settings settings_;
+    Queue::Time now_{1000h};
+    Queue queue_{settings_, 1};
+};
+
+TEST_F(QueueTest, RemovesWhatIsDelivered) {
+    add("a");
+    EXPECT_EQ(due<Queue::Try>().id, "a");
+    EXPECT_TRUE(is_idle());
+    queue_.ended("a", {{0, kTaken, "s"}}, now_);
+    EXPECT_EQ(due<Queue::Remove>().id, "a");
+    queue_.done("a", 0, now_);
+    EXPECT_EQ(queue_.size(), 0U);
+    EXPECT_FALSE(queue_.wake_at());
+}
+
+TEST_F(QueueTest, NeverSendsAgainWhatOnlyCouldNotBeRemoved) {
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kTaken, "s"}}, now_);
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(due<Queue::Remove>().id, "a");
+        queue_.done("a", EIO, now_);
+        wait();
+    }
+}
+
+TEST_F(QueueTest, KnowsWhomItDeliveredToWhenTheJournalDoesNot) {
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kTaken, "s"}, {1, kDeferred, "s"}}, now_);
+    EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0}));
+    queue_.done("a", EIO, now_);
+    wait();
+    EXPECT_EQ(due<Queue::Try>().not_again, (std::vector<std::size_t>{0}));
+    queue_.ended("a", {{1, kDeferred, "s"}}, now_);
+    EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0}));
+}
+
+TEST_F(QueueTest, TellsOfARefusalBeforeItForgets) {
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kRefused, "s"}}, now_);
+    const auto notify = due<Queue::Notify>();
+    EXPECT_EQ(notify.what, What::failed);
+    ASSERT_EQ(notify.recipients.size(), 1U);
+    queue_.done("a", ENOSPC, now_);  // then it stays open, and comes again
+    EXPECT_TRUE(due<Queue::Record>().entry.done.empty());
+    queue_.done("a", 0, now_);
+    wait();
+    EXPECT_EQ(due<Queue::Try>().id, "a");
+    queue_.ended("a", {{0, kRefused, "s"}}, now_);
+    due<Queue::Notify>();
+    queue_.done("a", 0, now_);
+    EXPECT_EQ(due<Queue::Remove>().id, "a");
+}
+
+TEST_F(QueueTest, TriesNoMoreAtOnceThanItMay) {
+    for (const char* id : {"a", "b", "c"}) add(id);
+    due<Queue::Try>();
+    due<Queue::Try>();
+    EXPECT_TRUE(is_idle());
+    queue_.ended("a", {{0, kTaken, "s"}}, now_);
+    due<Queue::Remove>();
+    EXPECT_EQ(due<Queue::Try>().id, "c");
+}
+
+TEST_F(QueueTest, GivesUpWhenItIsOldAndWasTriedOften) {
+    queue_.add({.id = "a", .destination = "d", .attempts = 5, .age = 5 * 24h}, now_);
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kAway, ""}}, now_);
+    EXPECT_EQ(due<Queue::Notify>().what, What::failed);
+    queue_.done("a", 0, now_);
+    due<Queue::Remove>();
+}
+
+TEST_F(QueueTest, ProbesADestinationThatIsAwayWithOneMessage) {
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kAway, ""}}, now_);
+    due<Queue::Record>();
+    queue_.done("a", 0, now_);
+    for (const char* id : {"b", "c", "e"}) add(id);
+    EXPECT_TRUE(is_idle());
+    int tries = 0;
+    while (tries == 0) {
+        wait();
+        while (queue_.next(now_)) ++tries;
+    }
+    EXPECT_EQ(tries, 1);
+}
+
+}  // namespace
+}  // namespace gatepost::gateway
