@@ -1,6 +1,7 @@
 #include "gateway/spool/disk_spool.h"
 
 #include <asio/post.hpp>
+#include <cerrno>
 #include <cstring>
 #include <map>
 
@@ -86,7 +87,11 @@ std::unique_ptr<Content> DiskSpool::content(const std::string& id) const {
     const std::string name = folder_.find(id);
     if (name.empty()) return nullptr;
     auto file = SpooledFile::open(folder_.number(), name);
-    if (!file || !file->is_whole()) return nullptr;
+    if (!file && file.problem().empty()) return nullptr;  // errno says why it cannot be opened now
+    if (!file || !file->is_whole()) {
+        errno = 0;
+        return nullptr;
+    }
     return std::move(*file).content();
 }
 
@@ -120,6 +125,13 @@ awaitable<int> DiskSpool::record(asio::io_context& context, std::string id, Jour
 awaitable<int> DiskSpool::remove(asio::io_context& context, std::string id) {
     Job job{Job::Kind::remove, context};
     job.id = std::move(id);
+    co_return co_await done_by_thread(job);
+}
+
+awaitable<int> DiskSpool::remove_queued(asio::io_context& context, std::string id) {
+    Job job{Job::Kind::remove, context};
+    job.id = std::move(id);
+    job.is_queued = true;
     co_return co_await done_by_thread(job);
 }
 
@@ -194,7 +206,7 @@ void DiskSpool::record(const Batch& batch) {
     std::vector<std::pair<Job*, std::string>> appended;
     for (Job* job : batch) {
         if (job->kind != Job::Kind::record) continue;
-        const std::string name = folder_.find(job->id);
+        const std::string name = folder_.find_queued(job->id);
         job->error = ENOENT;
         const auto file = name.empty() ? protocol::Result<SpooledFile>(protocol::Problem{})
                                        : SpooledFile::open(folder_.number(), name);
@@ -221,9 +233,15 @@ void DiskSpool::change_names(const Batch& batch) {
     for (Job* job : batch) {
         if (job->kind != Job::Kind::remove && job->kind != Job::Kind::move) continue;
         const bool is_move = job->kind == Job::Kind::move;
-        const std::string name = is_move ? place_of(job->from, job->id) : folder_.find(job->id);
+        const std::string found = job->is_queued ? folder_.find_queued(job->id) : folder_.find(job->id);
+        const std::string name = is_move ? place_of(job->from, job->id) : found;
         const std::string target = is_move ? place_of(job->to, job->id) : "";
         job->error = change_name(name, target);
+        // Gone already, but perhaps only because it was not synced the last time.
+        if (!is_move && job->error == ENOENT) {
+            for (const char* shelf : {"queue", "hold"}) folders[shelf].push_back(job);
+            continue;
+        }
         if (job->error != 0) {
             log_failure(is_move ? "move" : "remove", job->id, job->error);
             continue;

@@ -33,6 +33,7 @@ class DiskSpool final : public Spool {
     std::unique_ptr<Content> content(const std::string& id) const override;
     awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) override;
     awaitable<int> remove(asio::io_context& context, std::string id) override;
+    awaitable<int> remove_queued(asio::io_context& context, std::string id) override;
     awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) override;
 
     const SpoolRoom& room() const { return room_; }
@@ -49,6 +50,7 @@ class DiskSpool final : public Spool {
         std::string head = {};
         Content* content = nullptr;
         JournalEntry entry = {};  // record
+        bool is_queued = false;   // remove: not from dead/
         Shelf from = Shelf::queue, to = Shelf::queue;
         int error = 0;
     };

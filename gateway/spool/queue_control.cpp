@@ -104,7 +104,7 @@ awaitable<int> QueueRunner::release(const std::string& id) {
 awaitable<int> QueueRunner::drop(const std::string& id) {
     const bool may_drop = queue_.drop(id);
     if (!may_drop) co_return EBUSY;
-    const int error = co_await spool_.remove(context_, id);
+    const int error = co_await spool_.remove_queued(context_, id);
     const bool is_gone = error == 0 || error == ENOENT;
     if (is_gone) co_return 0;
     const auto spooled = spool_.read(id);

@@ -163,13 +163,16 @@ awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
     attempt.number = spooled->journal.last.attempts + 1;
     attempt.open = open_recipients(*spooled);
     if (attempt.open.empty()) {  // all that was left undone is its end
-        const int error = co_await spool_.remove(context_, due.id);
+        const int error = co_await spool_.remove_queued(context_, due.id);
         attempt.is_gone = error == 0 || error == ENOENT;
         co_return;
     }
     const std::unique_ptr<Content> content = spool_.content(due.id);
+    const int error = content ? 0 : errno;
     if (content) {
         co_await try_to_deliver(*environment, *spooled, *content, attempt);
+    } else if (error != 0) {  // no descriptor left, say: it is whole, and comes again
+        log_trouble(due.id, "reading", std::strerror(error));
     } else {
         co_await set_aside(due.id);
         attempt.is_gone = !is_there(due.id);
@@ -238,7 +241,7 @@ awaitable<void> QueueRunner::run(const Queue::Record& due, int& error) {
 }
 
 awaitable<void> QueueRunner::run(const Queue::Remove& due, int& error) {
-    error = co_await spool_.remove(context_, due.id);
+    error = co_await spool_.remove_queued(context_, due.id);
     if (error == ENOENT) error = 0;
 }
 

@@ -49,13 +49,17 @@ class Spool {
     // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/,
     // hold/ or dead/ is found.
     virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
-    // Null if it cannot be read or its digest is another: then it belongs into corrupt/. Read twice, which
+    // Null, with errno, if it cannot be opened now; null, with errno 0, if it cannot be read or its digest is
+    // another: then it belongs into corrupt/. Read twice, which
     // costs little beside a delivery, so that a damaged one is known before anybody is asked to take it; the
     // second time checks again, and failed() is true before the last octets of a damaged one are given out.
     virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
     // All durable when they return, but for entries without `done`.
     virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;
     virtual awaitable<int> remove(asio::io_context& context, std::string id) = 0;
+    // From queue/ or hold/ only, whatever was kept of the message in dead/. ENOENT: it is not there, and that
+    // is durable.
+    virtual awaitable<int> remove_queued(asio::io_context& context, std::string id) = 0;
     enum class Shelf { queue, hold, dead, corrupt };
     virtual awaitable<int> move(asio::io_context& context, std::string id, Shelf from, Shelf to) = 0;
 };

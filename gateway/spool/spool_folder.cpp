@@ -171,13 +171,20 @@ std::size_t SpoolFolder::octets(const std::string& file_name) const {
     return std::max<std::size_t>(1, static_cast<std::size_t>(status.st_size));
 }
 
-std::string SpoolFolder::find(const std::string& id) const {
+std::string SpoolFolder::find_queued(const std::string& id) const {
     if (!is_spool_id(id)) return "";
-    for (const Shelf shelf : {Shelf::queue, Shelf::hold, Shelf::dead}) {
+    for (const Shelf shelf : {Shelf::queue, Shelf::hold}) {
         const std::string file_name = std::string(name(shelf)) + "/" + id;
         if (octets(file_name) > 0) return file_name;
     }
     return "";
+}
+
+std::string SpoolFolder::find(const std::string& id) const {
+    const std::string queued = find_queued(id);
+    const std::string dead = "dead/" + id;
+    const bool is_dead = queued.empty() && is_spool_id(id) && octets(dead) > 0;
+    return is_dead ? dead : queued;
 }
 
 // The time of the last change of the file's name: when it was moved here.

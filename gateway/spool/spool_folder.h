@@ -31,6 +31,8 @@ class SpoolFolder {
 
     // In which of queue/, hold/ and dead/ it lies: "queue/ID"; empty if in none.
     std::string find(const std::string& id) const;
+    // The same without dead/: what becomes of the message must not touch the letter that was kept of it.
+    std::string find_queued(const std::string& id) const;
     // 0 if there is none.
     std::size_t octets(const std::string& name) const;
     // Dead letters that have lain there for so long; the time is an argument, for the clock may have jumped.

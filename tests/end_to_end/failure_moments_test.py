@@ -47,7 +47,7 @@ class Moments(SpoolCase):
                     self.sink.answers.clear()
                     poll(lambda: self.send(gateway, self.name, recipients=[recipient]) == 250, "sent again")
                 self.sink_takes(gateway)
-                self.assertEqual(self.sink.copies(self.name), count)
+                self.assertEqual(self.sink.copies(self.name), count, gateway.log()[-3000:])
 
     def sink_takes(self, gateway):
         def taken():
@@ -58,7 +58,6 @@ class Moments(SpoolCase):
         except AssertionError as error:
             raise AssertionError(f"{error}\n{gateway.log()[-3000:]}") from None
         self.empties(gateway, "queue")
-        self.assertEqual(len(taken()), 1)
 
     def test_no_server_can_be_reached(self):
         self.moment({"connect": CLOSE}, (451, 250, 250))

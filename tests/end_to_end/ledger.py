@@ -7,6 +7,7 @@ import re
 import zlib
 
 KILL_WINDOW = 1.0  # seconds from a reply of the downstream to a kill that may have come before our record of it
+READ_LATE = 0.25   # seconds by which the downstream may come to read what had been sent before the kill
 
 # Reasons for a copy too many.
 DOWNSTREAM = "the downstream's reply was lost"
@@ -139,7 +140,7 @@ class Ledger:
         """Why the gateway may have handed it over once more."""
         if not copy.is_answered:
             return DOWNSTREAM
-        if any(copy.time <= time <= copy.time + KILL_WINDOW for time in self.kills):
+        if any(copy.time - READ_LATE <= time <= copy.time + KILL_WINDOW for time in self.kills):
             return KILLED
         if any(copy.time - 0.01 <= time <= copy.time + KILL_WINDOW for time in self.disk_faults):
             return DISK
@@ -157,7 +158,7 @@ class Ledger:
 
     def kill_windows(self):
         """For each copy too many that a kill explains: seconds from the downstream's reply to the kill."""
-        return [min(time - copy.time for time in self.kills if time >= copy.time)
+        return [min(max(time - copy.time, 0) for time in self.kills if time >= copy.time - READ_LATE)
                 for _, _, pair in self.pairs() for copy, reason in self.reasons(pair) if reason == KILLED]
 
     def account(self):

@@ -284,6 +284,21 @@ TEST_F(DiskSpoolTest, RefusesWhatThereIsNoRoomForAndCountsExactly) {
     EXPECT_TRUE(spool->refusal(0)) << "what was there at the start counts";
 }
 
+// The queue removes again when it was told that the first time failed.
+TEST_F(DiskSpoolTest, KeepsTheDeadLetterOfAMessageThatLeavesTheQueue) {
+    ASSERT_EQ(commit("one", "text"), 0);
+    ASSERT_EQ(::link(file("queue/one").c_str(), file("dead/one").c_str()), 0);
+    EXPECT_EQ(result(spool->remove_queued(context, "one")), 0);
+    EXPECT_FALSE(has("queue/one"));
+    EXPECT_EQ(result(spool->remove_queued(context, "one")), ENOENT);
+    EXPECT_TRUE(has("dead/one"));
+    JournalEntry entry;
+    entry.done = {0};
+    EXPECT_EQ(result(spool->record(context, "one", entry)), ENOENT) << "nor is it written into";
+    EXPECT_EQ(result(spool->remove(context, "one")), 0) << "unless it is dropped itself";
+    EXPECT_FALSE(has("dead/one"));
+}
+
 TEST_F(DiskSpoolTest, LeavesTheDiskSomeSpace) {
     limits.free_space = std::size_t(1) << 62;
     spool->use(limits);

@@ -77,6 +77,7 @@ class MemorySpool final : public Spool {
     }
     awaitable<int> record(asio::io_context&, std::string, JournalEntry) override { co_return 0; }
     awaitable<int> remove(asio::io_context&, std::string) override { co_return 0; }
+    awaitable<int> remove_queued(asio::io_context&, std::string) override { co_return 0; }
     awaitable<int> move(asio::io_context&, std::string, Shelf, Shelf) override { co_return 0; }
 };
 
