@@ -30,6 +30,7 @@ class Schedule {
     std::vector<std::string> play(Report& report) {
         while (go_on()) continue;
         if (world_.ledger.violations().empty()) {
+            calm_down();
             start();  // what was left in the spool unknown to the queue is found at the latest now
             while (go_on()) continue;
         }
@@ -115,11 +116,15 @@ class Schedule {
         if (!next) return false;
         world_.now = std::max(world_.now, *next);
         const bool is_calm = world_.now - Time() >= world_.plan.calm_after;
-        if (!is_calm || world_.is_calm) return true;
+        if (is_calm) calm_down();
+        return true;
+    }
+
+    void calm_down() {
+        if (world_.is_calm) return;
         world_.trace("nothing goes wrong any more");
         world_.is_calm = true;
         world_.disk.set_faults(0);
-        return true;
     }
 
     void settle() {

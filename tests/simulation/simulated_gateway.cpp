@@ -65,8 +65,17 @@ void SimulatedGateway::drive() {
     }
 }
 
-// As SpoolFolder does it: tmp/ is swept, what is damaged is set aside, a torn journal is cut.
+// As SpoolFolder does it: the names are made durable, or it does not start; then tmp/ is swept, what is
+// damaged is set aside, a torn journal is cut.
 Activity SimulatedGateway::recover() {
+    for (const char* folder : {"queue", "dead"}) {
+        const gateway::DiskStep step{gateway::DiskStep::Kind::sync_folder, folder};
+        int error = EIO;
+        while (error != 0) {
+            co_await turn();
+            error = world_.disk.run(step);
+        }
+    }
     for (const auto& name : world_.disk.names_in("tmp")) {
         co_await turn();
         const gateway::DiskStep step{gateway::DiskStep::Kind::remove, name};
