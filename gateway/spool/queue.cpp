@@ -126,7 +126,7 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     }
     item.work = std::make_unique<Work>();
     item.work->is_try = false;
-    item.work->done = item.unrecorded;
+    item.work->done = item.unrecorded;  // or the next try would send to them again
     item.work->is_any_open = true;
     item.work->why = "no server could be reached";
     return step_of(item, now);
