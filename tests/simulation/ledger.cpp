@@ -4,113 +4,112 @@
 
 namespace gatepost::simulation {
 
-using Heard = Attempt::Heard;
-
-std::size_t Ledger::begin(std::size_t message, std::vector<std::size_t> recipients, std::int64_t now) {
-    Attempt attempt;
+Attempt& Ledger::begin(std::string id, std::size_t message, std::string content) {
+    auto& attempt = attempts_.emplace_back();
+    attempt.id = std::move(id);
     attempt.message = message;
-    attempt.recipients = std::move(recipients);
-    attempt.began = now;
-    attempts_.push_back(std::move(attempt));
-    return attempts_.size() - 1;
+    attempt.content = std::move(content);
+    return attempt;
+}
+
+Attempt* Ledger::find(std::string_view id) {
+    const auto found =
+        std::find_if(attempts_.begin(), attempts_.end(), [&](const Attempt& each) { return each.id == id; });
+    return found == attempts_.end() ? nullptr : &*found;
+}
+
+Place* Ledger::place_of(Attempt& attempt, std::string_view path) {
+    const auto found = std::find_if(attempt.places.begin(), attempt.places.end(),
+                                    [&](const Place& each) { return each.path == path; });
+    return found == attempt.places.end() ? nullptr : &*found;
 }
 
 void Ledger::violation(std::string what) {
     violations_.push_back(std::move(what));
 }
 
-void Ledger::answered(std::size_t number, Heard heard) {
-    Attempt& attempt = attempts_.at(number);
+void Ledger::heard(std::string_view id, Heard heard) {
+    Attempt& attempt = *find(id);
     attempt.heard = heard;
     if (heard != Heard::permanent) return;
-    for (const auto recipient : attempt.recipients) {
-        if (!is_refused(attempt.message, recipient))
-            violation("attempt " + std::to_string(number) + " is refused, but not by the downstream");
-    }
-    for (const auto& delivery : deliveries_) {
-        if (delivery.attempt == number)
-            violation("attempt " + std::to_string(number) + " is refused, but was delivered");
+    for (const auto& place : attempt.places) {
+        if (place.deliveries > 0) violation(attempt.id + " was delivered to " + place.path + " and refused");
     }
 }
 
-std::size_t Ledger::delivered(std::size_t number, std::size_t recipient, bool is_unknown, unsigned life) {
-    const Delivery now{number, recipient, is_unknown, life, false};
-    const Attempt& attempt = attempts_.at(number);
-    if (attempt.heard == Heard::permanent)
-        violation("attempt " + std::to_string(number) + " was refused, and is delivered");
-    const Delivery* last = nullptr;
-    for (const auto& before : deliveries_) {
-        if (before.recipient != recipient || attempts_.at(before.attempt).message != attempt.message)
-            continue;
-        if (before.attempt == number && before.is_recorded)
-            violation("attempt " + std::to_string(number) + " is delivered again though that was recorded");
-        last = &before;
-    }
-    if (last) judge_again(*last, now);
-    deliveries_.push_back(now);
-    return deliveries_.size() - 1;
-}
-
-void Ledger::judge_again(const Delivery& before, const Delivery& now) {
-    const auto count = [&](Window window) { ++duplicates_[static_cast<std::size_t>(window)]; };
-    if (before.attempt == now.attempt) {
-        if (before.is_recorded) return;  // said already
-        if (before.is_unknown) return count(Window::unknown_outcome);
-        if (before.life != now.life) return count(Window::crash_before_record);
-        return violation("attempt " + std::to_string(now.attempt) + " is delivered twice by one process");
-    }
-    // The client came again, so it was not told that the earlier one is safe.
-    const Attempt& earlier = attempts_.at(std::min(before.attempt, now.attempt));
-    if (earlier.heard == Heard::nothing) return count(Window::missed_answer);
-    if (earlier.is_unknown) return count(Window::unknown_outcome);
-    if (earlier.is_partly_spooled) return count(Window::partly_spooled);
-    if (earlier.has_failed_commit) return count(Window::failed_commit);
-    violation("attempts " + std::to_string(before.attempt) + " and " + std::to_string(now.attempt) +
-              " are both delivered");
-}
-
-void Ledger::recorded(std::size_t attempt, std::size_t recipient) {
-    for (auto& delivery : deliveries_) {
-        if (delivery.attempt == attempt && delivery.recipient == recipient) delivery.is_recorded = true;
-    }
-}
-
-void Ledger::refused(std::size_t message, std::size_t recipient) {
-    refusals_.push_back({message, recipient});
-}
-
-void Ledger::notified(std::size_t number, std::size_t recipient, bool is_expired) {
-    notices_.push_back({number, recipient});
-    const std::size_t message = attempts_.at(number).message;
-    if (!is_refused(message, recipient) && !is_expired)
-        violation("attempt " + std::to_string(number) + " is given up though nobody refused it");
-}
-
-bool Ledger::is_refused(std::size_t message, std::size_t recipient) const {
-    return std::any_of(refusals_.begin(), refusals_.end(), [&](const Pair& each) {
-        return each.attempt == message && each.recipient == recipient;
-    });
-}
-
-bool Ledger::is_cared_for(std::size_t message, std::size_t recipient) const {
-    const auto is_it = [&](const auto& each) {
-        return each.recipient == recipient && attempts_.at(each.attempt).message == message;
-    };
-    return std::any_of(deliveries_.begin(), deliveries_.end(), is_it) ||
-           std::any_of(notices_.begin(), notices_.end(), is_it);
-}
-
-void Ledger::settle() {
-    for (std::size_t number = 0; number < attempts_.size(); ++number) {
-        const Attempt& attempt = attempts_[number];
-        if (attempt.heard != Heard::positive) continue;
-        for (const std::size_t recipient : attempt.recipients) {
-            if (!is_cared_for(attempt.message, recipient)) {
-                violation("LOST: message " + std::to_string(attempt.message) + " for recipient " +
-                          std::to_string(recipient) + ", attempt " + std::to_string(number) + " heard 250");
-            }
+void Ledger::delivered(std::string_view id, std::string_view path, std::string_view content, bool is_answered,
+                       unsigned life) {
+    ++deliveries_;
+    Attempt* attempt = find(id);
+    Place* place = attempt ? place_of(*attempt, path) : nullptr;
+    if (!place)
+        return violation(std::string(id) + " was delivered to " + std::string(path) + ", who is none of its");
+    if (content != attempt->content) violation(attempt->id + " was delivered altered");
+    if (attempt->heard == Heard::permanent || place->heard_refusal)
+        violation(attempt->id + " was refused, and then delivered to " + place->path);
+    if (place->deliveries > 0) {
+        judge_again(*attempt, *place, life);
+    } else {
+        for (const auto& other : attempts_) {
+            if (&other == attempt || other.message != attempt->message) continue;
+            judge_other(std::min(&other, static_cast<const Attempt*>(attempt)) == &other ? other : *attempt,
+                        &other < attempt ? *attempt : other, path);
         }
     }
+    ++place->deliveries;
+    place->is_last_unknown = !is_answered;
+    place->last_life = life;
+    attempt->is_unknown = attempt->is_unknown || !is_answered;
+}
+
+// The same file was delivered twice.
+void Ledger::judge_again(const Attempt& attempt, const Place& place, unsigned life) {
+    if (place.is_last_unknown) return count(Window::unknown);
+    const std::string what = attempt.id + " was delivered again to " + place.path;
+    if (place.last_life == life) return violation(what + " by the same process");
+    if (attempt.has_failed_note) return count(Window::disk);
+    if (place.is_recorded) return violation(what + ", though that was durable");
+    count(Window::crash);
+}
+
+// The client has sent it twice and both went through: then it did not hear of the first.
+void Ledger::judge_other(const Attempt& earlier, const Attempt& later, std::string_view path) {
+    if (earlier.message == kNoMessage) return;
+    const auto has = [&](const Attempt& attempt) {
+        return std::any_of(attempt.places.begin(), attempt.places.end(),
+                           [&](const Place& each) { return each.path == path && each.deliveries > 0; });
+    };
+    if (!has(earlier) && !has(later)) return;
+    if (earlier.heard == Heard::nothing) return count(Window::unheard);
+    if (earlier.heard == Heard::temporary) {
+        if (earlier.is_unknown) return count(Window::unknown);
+        if (earlier.has_failed_commit) {
+            return count(earlier.is_partly_delivered ? Window::partly_spooled : Window::disk);
+        }
+    }
+    violation(earlier.id + " and " + later.id + " were both delivered to " + std::string(path));
+}
+
+void Ledger::refused(std::string_view id, std::string_view path) {
+    Attempt* attempt = find(id);
+    Place* place = attempt ? place_of(*attempt, path) : nullptr;
+    if (place) place->is_refused = true;
+}
+
+void Ledger::recorded(std::string_view id, std::string_view path) {
+    Attempt* attempt = find(id);
+    Place* place = attempt ? place_of(*attempt, path) : nullptr;
+    if (place) place->is_recorded = true;
+}
+
+void Ledger::given_up(std::string_view id, std::string_view path, bool is_old) {
+    Attempt* attempt = find(id);
+    Place* place = attempt ? place_of(*attempt, path) : nullptr;
+    if (!place)
+        return violation(std::string(id) + " is given up for " + std::string(path) + ", who is none of its");
+    if (!place->is_refused && !is_old)
+        violation(attempt->id + " is given up for " + place->path +
+                  ", who was not refused, and it is not old");
 }
 
 }  // namespace gatepost::simulation

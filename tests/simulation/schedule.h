@@ -1,46 +1,24 @@
-// One simulated day in the life of a gateway: clients, downstreams, a disk, crashes and restarts, all drawn
-// from one seed, around the real Commit, Handover, Queue and spool file.
+// Plays one schedule from its seed to its end and says what came of it.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "ledger.h"
+#include "plan.h"
 
 namespace gatepost::simulation {
 
-// Orders that lose mail, to see that it is noticed.
-enum class Break {
-    none,
-    rename_before_fsync,
-    no_fsync,
-    no_folder_sync,
-    reply_before_sync,
-    remove_before_delivery,
-    remove_before_notice,
-    record_without_sync
-};
-struct BreakName {
-    std::string_view name;
-    Break order;
-};
-inline constexpr BreakName kBreaks[] = {{"rename-before-fsync", Break::rename_before_fsync},
-                                        {"no-fsync", Break::no_fsync},
-                                        {"no-folder-sync", Break::no_folder_sync},
-                                        {"250-before-sync", Break::reply_before_sync},
-                                        {"remove-before-delivery", Break::remove_before_delivery},
-                                        {"remove-before-notice", Break::remove_before_notice},
-                                        {"record-without-sync", Break::record_without_sync}};
-
+// Of one schedule, or the sum of many.
 struct Report {
-    std::vector<std::string> violations;
-    std::array<std::uint64_t, kWindows> duplicates{};
-    std::uint64_t deliveries = 0, notices = 0, process_crashes = 0, machine_crashes = 0, events = 0;
+    std::uint64_t schedules = 0, steps = 0, messages = 0, transactions = 0, deliveries = 0;
+    std::uint64_t process_crashes = 0, machine_crashes = 0, failed = 0;
+    std::array<std::uint64_t, kWindows.size()> duplicates{};
 };
 
-Report play(std::uint64_t seed, Break order, bool has_trace);
+// The violations, if any; adds to the report.
+std::vector<std::string> play(std::uint64_t seed, Break fault, bool has_trace, Report& report);
 
 }  // namespace gatepost::simulation

@@ -5,126 +5,178 @@
 #include <utility>
 
 namespace gatepost::simulation {
+namespace {
 
 using gateway::DiskStep;
 
-void SimulatedDisk::change(const std::string& name, std::shared_ptr<File> file) {
-    if (file) {
-        cache_[name] = file;
-    } else {
+bool is_in(std::string_view name, std::string_view folder) {
+    return name.size() > folder.size() && name.starts_with(folder) && name[folder.size()] == '/';
+}
+
+}  // namespace
+
+void SimulatedDisk::change(const std::string& name, std::size_t file) {
+    if (file == kNone) {
         cache_.erase(name);
+    } else {
+        cache_[name] = file;
     }
-    pending_.push_back({name, std::move(file)});
+    pending_.push_back({name, file});
 }
 
 void SimulatedDisk::apply(const Change& change) {
-    if (change.file) {
-        durable_[change.name] = change.file;
-    } else {
+    if (change.file == kNone) {
         durable_.erase(change.name);
+    } else {
+        durable_[change.name] = change.file;
     }
 }
 
-// A short write leaves its part behind, unless the caller takes it back.
-int SimulatedDisk::put(File& file, const std::string& text, bool is_whole_or_nothing) {
+int SimulatedDisk::run(const DiskStep& step, std::string_view text) {
+    using Kind = DiskStep::Kind;
+    if (step.kind == Kind::sync_folder) return sync_folder(step.name);
+    if (step.kind == Kind::write) return write(step.name, text);
+    const auto found = cache_.find(step.name);
+    if (found == cache_.end()) return ENOENT;
+    const std::size_t file = found->second;
+    switch (step.kind) {
+        case Kind::append: return append(files_[file], step.text);
+        case Kind::sync_file: return sync(files_[file]);
+        case Kind::rename: return rename(step.name, step.target, file);
+        default: break;
+    }
+    if (fails()) return EIO;
+    change(step.name, kNone);
+    return 0;
+}
+
+int SimulatedDisk::write(const std::string& name, std::string_view text) {
+    if (cache_.contains(name)) return EEXIST;
+    if (fails() && chance_.percent(30)) return ENOSPC;  // not even the name
+    files_.emplace_back();
+    change(name, files_.size() - 1);
+    return put(files_.back(), text);
+}
+
+// What fails may leave a part behind.
+int SimulatedDisk::put(File& file, std::string_view text) {
     const bool is_cut = std::exchange(is_cut_, false);
     if (!is_cut && !fails()) {
         file.cache += text;
         return 0;
     }
-    if (is_cut || !is_whole_or_nothing) file.cache += text.substr(0, dice_.below(text.size() + 1));
-    return dice_.chance(50) ? ENOSPC : EIO;
+    file.cache += text.substr(0, chance_.below(text.size() + 1));
+    return chance_.percent(50) ? ENOSPC : EIO;
 }
 
+// As the real one does: half a line that an earlier append has left behind goes first; then all or nothing,
+// unless the process dies before it could take its part back, or that fails too.
+int SimulatedDisk::append(File& file, std::string_view text) {
+    const std::size_t end = is_careless_ ? file.cache.size() : file.cache.rfind('\n') + 1;
+    file.cache.resize(end);
+    file.lost_to = std::min(file.lost_to, end);
+    const bool is_cut = is_cut_;
+    const int error = put(file, text);
+    if (error != 0 && !is_cut && !is_careless_ && !fails()) file.cache.resize(end);
+    return error;
+}
+
+// What a failed sync did not write counts as clean from then on: the next one succeeds, and has not written
+// it either.
 int SimulatedDisk::sync(File& file) {
+    is_cut_ = false;
     if (fails()) {
-        file.lost_from = std::min(file.durable.size(), file.cache.size());
-        file.lost_to = file.cache.size();
+        const auto [cached, written] =
+            std::mismatch(file.cache.begin(), file.cache.end(), file.durable.begin(), file.durable.end());
+        file.lost_from = static_cast<std::size_t>(cached - file.cache.begin());
+        file.lost_to = chance_.percent(70) ? file.cache.size() : 0;
         return EIO;
     }
+    const bool is_lost = file.lost_from < std::min(file.lost_to, file.cache.size());
     file.durable = file.cache;
-    for (auto i = file.lost_from; i < std::min(file.lost_to, file.durable.size()); ++i)
-        file.durable[i] = '\0';
+    if (is_lost)
+        std::fill(
+            file.durable.begin() + static_cast<std::ptrdiff_t>(file.lost_from),
+            file.durable.begin() + static_cast<std::ptrdiff_t>(std::min(file.lost_to, file.durable.size())),
+            '\0');
     return 0;
 }
 
-int SimulatedDisk::run(const DiskStep& step, const std::vector<std::string>& contents) {
-    using Kind = DiskStep::Kind;
-    if (step.kind == Kind::sync_folder) {
-        if (fails()) return EIO;
-        const auto is_here = [&](const Change& change) { return change.name.starts_with(step.name + "/"); };
-        for (const auto& change : pending_) {
-            if (is_here(change)) apply(change);
-        }
-        std::erase_if(pending_, is_here);
-        return 0;
-    }
-    const auto found = cache_.find(step.name);
-    if (step.kind == Kind::write) {
-        if (found != cache_.end()) return EEXIST;
-        auto file = std::make_shared<File>();
-        change(step.name, file);
-        return put(*file, contents.at(step.item), false);
-    }
-    if (found == cache_.end()) return ENOENT;
-    const auto file = found->second;
-    switch (step.kind) {
-        case Kind::append: {  // as Disk::append: a line that was cut off is taken away before the next one
-            file->cache.resize(file->cache.rfind('\n') + 1);
-            file->lost_to = std::min(file->lost_to, file->cache.size());
-            return put(*file, step.text, true);
-        }
-        case Kind::sync_file: return sync(*file);
-        case Kind::rename:
-            if (fails()) return EIO;
-            change(step.target, file);
-            change(step.name, nullptr);
-            return 0;
-        default:
-            if (fails()) return EIO;
-            change(step.name, nullptr);
-            return 0;
-    }
+// A failed one may have written each of the changes; the others are written by the next one.
+int SimulatedDisk::sync_folder(std::string_view folder) {
+    is_cut_ = false;
+    const bool is_failure = fails();
+    std::erase_if(pending_, [&](const Change& change) {
+        if (!is_in(change.name, folder)) return false;
+        if (is_failure && chance_.percent(50)) return false;
+        apply(change);
+        return true;
+    });
+    return is_failure ? EIO : 0;
 }
 
-void SimulatedDisk::lose_power() {
-    for (const auto& change : pending_) {
-        if (dice_.chance(50)) apply(change);
-    }
-    pending_.clear();
-    cache_ = durable_;
-    for (auto& [name, file] : cache_) {
-        // What went out by itself before the end: a part, all of it, or blocks that were never filled.
-        const std::size_t kept = file->durable.size();
-        if (file->cache.size() > kept && file->cache.starts_with(file->durable)) {
-            const std::size_t more = dice_.below(file->cache.size() - kept + 1);
-            const std::size_t good = dice_.below(more + 1);
-            file->durable +=
-                file->cache.substr(kept, good) + std::string(dice_.chance(30) ? more - good : 0, '\0');
-        }
-        file->cache = file->durable;
-        file->lost_from = file->lost_to = 0;
-    }
+int SimulatedDisk::rename(const std::string& name, const std::string& target, std::size_t file) {
+    is_cut_ = false;
+    if (cache_.contains(target)) return EEXIST;
+    if (fails()) return chance_.percent(50) ? EIO : ENOSPC;
+    change(target, file);
+    change(name, kNone);
+    return 0;
 }
 
-std::vector<std::string> SimulatedDisk::names_in(const std::string& folder) const {
-    std::vector<std::string> names;
-    for (const auto& [name, file] : cache_) {
-        if (name.starts_with(folder + "/")) names.push_back(name);
-    }
-    return names;
-}
-
-const std::string* SimulatedDisk::read(const std::string& name) const {
+int SimulatedDisk::link(const std::string& name, const std::string& target) {
     const auto found = cache_.find(name);
-    return found == cache_.end() ? nullptr : &found->second->cache;
+    if (found == cache_.end()) return ENOENT;
+    if (cache_.contains(target)) return EEXIST;
+    if (fails()) return ENOSPC;
+    change(target, found->second);
+    return 0;
 }
 
 void SimulatedDisk::truncate(const std::string& name, std::size_t octets) {
     const auto found = cache_.find(name);
     if (found == cache_.end()) return;
-    found->second->cache.resize(octets);
-    if (found->second->durable.size() > octets) found->second->durable.resize(octets);
+    File& file = files_[found->second];
+    file.cache.resize(std::min(octets, file.cache.size()));
+    file.lost_to = std::min(file.lost_to, file.cache.size());
+}
+
+void SimulatedDisk::lose_power() {
+    for (const auto& each : pending_) {
+        if (chance_.percent(50)) apply(each);
+    }
+    pending_.clear();
+    for (auto& file : files_) lose_tail(file);
+    cache_ = durable_;
+}
+
+// What went out by itself before the end: nothing, a part, all of it, or a length whose blocks were never
+// filled.
+void SimulatedDisk::lose_tail(File& file) {
+    is_cut_ = false;
+    if (file.cache != file.durable && chance_.percent(60)) {
+        const auto same =
+            std::mismatch(file.cache.begin(), file.cache.end(), file.durable.begin(), file.durable.end());
+        const auto kept = static_cast<std::size_t>(same.first - file.cache.begin());
+        const std::size_t more = chance_.below(file.cache.size() - kept + 1);
+        const std::size_t filled = chance_.percent(30) ? chance_.below(more + 1) : more;
+        file.durable = file.cache.substr(0, kept + filled) + std::string(more - filled, '\0');
+    }
+    file.cache = file.durable;
+    file.lost_from = file.lost_to = 0;
+}
+
+const std::string* SimulatedDisk::read(const std::string& name) const {
+    const auto found = cache_.find(name);
+    return found == cache_.end() ? nullptr : &files_[found->second].cache;
+}
+
+std::vector<std::string> SimulatedDisk::names_in(std::string_view folder) const {
+    std::vector<std::string> names;
+    for (auto found = cache_.lower_bound(folder); found != cache_.end(); ++found) {
+        if (is_in(found->first, folder)) names.push_back(found->first);
+    }
+    return names;
 }
 
 }  // namespace gatepost::simulation

@@ -1,57 +1,71 @@
-// A disk that does what POSIX allows and no more: what was not synced may be forgotten or torn when the
-// machine dies, each name by itself; a failed sync forgets what it should have written and says so only once.
+// A disk that does what POSIX allows and no more. A process that dies leaves what it has written so far in
+// the page cache; a machine that dies forgets what was not synced, each name and each tail of a file by
+// chance.
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "dice.h"
+#include "chance.h"
 #include "gateway/spool/disk_step.h"
 
 namespace gatepost::simulation {
 
 class SimulatedDisk {
   public:
-    explicit SimulatedDisk(Dice& dice) : dice_(dice) {}
+    explicit SimulatedDisk(Chance& chance) : chance_(chance) {}
 
-    // Of each step, that it fails.
+    // Of a hundred steps so many fail.
     void set_faults(unsigned percent) { faults_ = percent; }
-    // The step that runs next is cut off in the middle: the process dies in it.
+    // An append leaves half a line where it is that an earlier one has left behind.
+    void set_careless() { is_careless_ = true; }
+    // The next step that writes gets only a part done: the process dies in it.
     void cut_next() { is_cut_ = true; }
-    void mend() { is_cut_ = false; }  // the step that was to be cut off was none on the disk
-    // 0 or an errno. `contents`: of the items of a `write`.
-    int run(const gateway::DiskStep& step, const std::vector<std::string>& contents = {});
-    // The machine dies: the page cache is gone.
+    void is_whole_again() { is_cut_ = false; }
+
+    // 0 or an errno. `text`: of a `write`.
+    int run(const gateway::DiskStep& step, std::string_view text = {});
+    // A second name of the same file.
+    int link(const std::string& name, const std::string& target);
+    void truncate(const std::string& name, std::size_t octets);
+
     void lose_power();
 
-    std::vector<std::string> names_in(const std::string& folder) const;  // "queue" -> "queue/a1", …
-    const std::string* read(const std::string& name) const;              // null: not there
-    void truncate(const std::string& name, std::size_t octets);
+    // As processes see it; null if it is not there.
+    const std::string* read(const std::string& name) const;
+    std::vector<std::string> names_in(std::string_view folder) const;  // "queue": "queue/a1", …
 
   private:
     struct File {
-        std::string cache;                       // as processes see it
-        std::string durable;                     // as the platter has it
-        std::size_t lost_from = 0, lost_to = 0;  // forgotten by a failed sync, and no longer dirty
+        std::string cache, durable;
+        std::size_t lost_from = 0, lost_to = 0;  // a failed sync forgot it, and will not write it again
     };
-    using Names = std::map<std::string, std::shared_ptr<File>>;
+    using Names = std::map<std::string, std::size_t, std::less<>>;  // to the index of the file
     struct Change {
         std::string name;
-        std::shared_ptr<File> file;  // null: removed
+        std::size_t file;  // kNone: removed
     };
-    bool fails() { return dice_.chance(faults_); }
-    int put(File& file, const std::string& text, bool is_whole_or_nothing);
-    int sync(File& file);
-    void change(const std::string& name, std::shared_ptr<File> file);
-    void apply(const Change& change);
+    static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-    Dice& dice_;
+    bool fails() { return chance_.percent(faults_); }
+    int write(const std::string& name, std::string_view text);
+    int put(File& file, std::string_view text);
+    int append(File& file, std::string_view text);
+    int sync(File& file);
+    int sync_folder(std::string_view folder);
+    int rename(const std::string& name, const std::string& target, std::size_t file);
+    void change(const std::string& name, std::size_t file);
+    void apply(const Change& change);
+    void lose_tail(File& file);
+
+    Chance& chance_;
     unsigned faults_ = 0;
-    bool is_cut_ = false;
+    bool is_cut_ = false, is_careless_ = false;
+    std::vector<File> files_;
     Names cache_, durable_;
-    std::vector<Change> pending_;  // of names, not synced
+    std::vector<Change> pending_;  // in the cache and not synced, in order
 };
 
 }  // namespace gatepost::simulation

@@ -1,81 +1,49 @@
-// Time, chance and what is going on in one schedule. An event of the gateway's process dies with it.
+// What a schedule is played in: its time, its chances, the disk that outlives every process, and the ledger.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
+#include <chrono>
 #include <cstdio>
-#include <functional>
-#include <sstream>
 #include <string>
-#include <vector>
 
-#include "dice.h"
+#include "gateway/spool/queue.h"
 #include "ledger.h"
+#include "plan.h"
 #include "simulated_disk.h"
 
 namespace gatepost::simulation {
 
-using Milliseconds = std::int64_t;
+using Time = gateway::Queue::Time;
 
-class World {
-  public:
-    World(std::uint64_t seed, bool has_trace) : dice(seed), disk(dice), has_trace_(has_trace) {}
+struct World {
+    World(std::uint64_t seed, Break built_in, bool traces)
+        : chance(seed), plan(Plan::draw(chance)), fault(built_in), disk(chance), has_trace(traces) {
+        disk.set_faults(plan.weather.disk_fails);
+    }
 
-    Dice dice;
-    SimulatedDisk disk;
-    Ledger ledger;
-    Milliseconds now = 0;
-    unsigned life = 0;  // of the process; 0: none yet
-    bool is_up = false;
-    std::uint64_t events = 0;
-
-    void at(Milliseconds delay, std::function<void()> event) { push(delay, 0, std::move(event)); }
-    void in_process(Milliseconds delay, std::function<void()> event) { push(delay, life, std::move(event)); }
-    // Runs what comes next; false: nothing does. `step`: runs an event of the living process.
-    bool run_next(const std::function<void(const std::function<void()>&)>& step);
-
+    bool goes_wrong(unsigned percent) { return !is_calm && chance.percent(percent); }
+    bool breaks(Break which) const { return fault == which; }
+    std::int64_t milliseconds() const {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    }
+    // One line of --trace, put together only if it is wanted.
     template <class... Parts>
     void trace(const Parts&... parts) const {
-        if (!has_trace_) return;
-        std::ostringstream line;
-        (line << ... << parts);
-        std::printf("%10.3f %s\n", static_cast<double>(now) / 1000, line.str().c_str());
+        if (!has_trace) return;
+        std::string line;
+        ((line += ' ', line += parts), ...);
+        std::printf("%5zu %10.3fs%s\n", step, static_cast<double>(milliseconds()) / 1000, line.c_str());
     }
 
-  private:
-    struct Event {
-        Milliseconds time;
-        std::uint64_t number;
-        unsigned life;  // 0: of the world outside
-        std::function<void()> run;
-        bool operator<(const Event& other) const {  // the top of the heap is the earliest
-            return time != other.time ? time > other.time : number > other.number;
-        }
-    };
-    void push(Milliseconds delay, unsigned whose, std::function<void()> event) {
-        coming_.push_back({now + delay, ++number_, whose, std::move(event)});
-        std::push_heap(coming_.begin(), coming_.end());
-    }
-
-    bool has_trace_;
-    std::uint64_t number_ = 0;
-    std::vector<Event> coming_;
+    Chance chance;
+    Plan plan;
+    Break fault;
+    SimulatedDisk disk;
+    Ledger ledger;
+    Time now{};
+    std::size_t step = 0;
+    unsigned life = 0;  // how often a process was started
+    bool is_calm = false;
+    bool has_trace;
 };
-
-inline bool World::run_next(const std::function<void(const std::function<void()>&)>& step) {
-    if (coming_.empty()) return false;
-    std::pop_heap(coming_.begin(), coming_.end());
-    const Event event = std::move(coming_.back());
-    coming_.pop_back();
-    now = event.time;
-    if (event.life != 0 && (!is_up || event.life != life)) return true;
-    ++events;
-    if (event.life == 0) {
-        event.run();
-    } else {
-        step(event.run);
-    }
-    return true;
-}
 
 }  // namespace gatepost::simulation
