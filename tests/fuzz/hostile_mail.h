@@ -55,7 +55,8 @@ class HostileZone {
             case aaaa: answer.addresses = {address(choice % 3 == 0 ? "2001:db8::7" : "2001:db8::1")}; break;
             case mx: answer.exchanges.assign(1 + choice % 12, {10, "mail.bank.example"}); break;
             case ptr: answer.names.assign(1 + choice % 12, choice & 16 ? client_name_ : raw_name()); break;
-            case cname: break;
+            case cname:
+            case tlsa: break;  // no check of a message asks for them
         }
         const bool has_any = !answer.texts.empty() || !answer.addresses.empty() ||
                              !answer.exchanges.empty() || !answer.names.empty();

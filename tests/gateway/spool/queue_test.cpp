@@ -80,6 +80,33 @@ TEST_F(QueueTest, KnowsWhomItDeliveredToWhenTheJournalDoesNot) {
     EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0}));
 }
 
+// The server was there for "a", then nobody is, and the one probe that may be is that of "b": "a" is put off
+// until the journal has to hear how old it is.
+TEST_F(QueueTest, KnowsWhomItDeliveredToWhenItIsPutOffMeanwhile) {
+    settings_.downstream.retry = {60s, 60s, 24h};
+    queue_.use(settings_);
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kTaken, "s"}, {1, kDeferred, "s"}}, now_);
+    due<Queue::Record>();
+    queue_.done("a", EIO, now_);
+    add("b");
+    due<Queue::Try>();
+    queue_.ended("b", {{0, kAway, ""}}, now_);
+    due<Queue::Record>();
+    queue_.done("b", 0, now_);
+    ASSERT_TRUE(queue_.retry("b", now_));
+    EXPECT_EQ(due<Queue::Try>().id, "b");
+    std::optional<Queue::Action> action;
+    for (int i = 0; i < 10 && !action; ++i) {
+        wait();
+        action = queue_.next(now_);
+    }
+    ASSERT_TRUE(action && std::holds_alternative<Queue::Record>(*action));
+    EXPECT_EQ(std::get<Queue::Record>(*action).id, "a");
+    EXPECT_EQ(std::get<Queue::Record>(*action).entry.done, (std::vector<std::size_t>{0}));
+}
+
 TEST_F(QueueTest, TellsOfARefusalBeforeItForgets) {
     add("a");
     due<Queue::Try>();
