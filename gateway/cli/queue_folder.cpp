@@ -40,7 +40,8 @@ std::vector<JournalEntry> entries_of(const SpooledMessage& message, std::string_
 
 }  // namespace
 
-QueueFile::QueueFile(int descriptor, QueuePlace place) : descriptor_(descriptor), place_(place) {}
+QueueFile::QueueFile(int descriptor, QueuePlace place, std::string id)
+    : descriptor_(descriptor), place_(place), id_(std::move(id)) {}
 
 QueueFile::~QueueFile() {
     ::close(descriptor_);
@@ -70,6 +71,13 @@ std::string QueueFile::head_text() const {
 protocol::Result<QueuedMessage> QueueFile::read() {
     const auto head = parse_spool_head(head_text());
     if (!head) return Problem{head.problem()};
+    // A command on the id that is shown would hit the other file.
+    if (head->message.id != id_) return Problem{"the file of another message"};
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0) return Problem{std::strerror(errno)};
+    const auto octets = static_cast<std::size_t>(status.st_size);
+    const std::size_t before = head->octets + kSpoolTrailer;
+    if (octets < before || octets - before < head->message.content_octets) return Problem{"cut short"};
     QueuedMessage found;
     found.message = head->message;
     found.place = place_;
@@ -131,7 +139,7 @@ std::unique_ptr<QueueFile> QueueFolder::open(const std::string& id,
             if (file < 0) continue;
             struct stat status {};
             if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode))
-                return std::make_unique<QueueFile>(file, place);
+                return std::make_unique<QueueFile>(file, place, id);
             ::close(file);
         }
     }

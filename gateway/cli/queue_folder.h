@@ -17,7 +17,7 @@ namespace gatepost::gateway {
 // One file, open: what becomes of its name does not matter any more.
 class QueueFile {
   public:
-    QueueFile(int descriptor, QueuePlace place);
+    QueueFile(int descriptor, QueuePlace place, std::string id);
     ~QueueFile();
     QueueFile(const QueueFile&) = delete;
 
@@ -35,6 +35,7 @@ class QueueFile {
 
     int descriptor_;
     QueuePlace place_;
+    std::string id_;                      // its name
     std::size_t head_ = 0, content_ = 0;  // octets
 };
 

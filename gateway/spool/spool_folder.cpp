@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "gateway/log.h"
 #include "gateway/spool/disk.h"
@@ -17,6 +19,8 @@
 namespace gatepost::gateway {
 namespace {
 
+constexpr std::chrono::seconds kLockPatience{3};
+constexpr std::chrono::milliseconds kLockPause{50};
 using protocol::Problem;
 using protocol::Result;
 
@@ -50,7 +54,14 @@ Result<Descriptor> take_lock(const std::string& folder) {
     const std::string file = folder + "/lock";
     Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!lock.is_open()) return Problem{remedy(file + ": " + why(errno))};
-    if (::flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
+    // `gatepost queue` has it for a moment: gatepost's start must not fail over that.
+    const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+    int taken = ::flock(lock.number(), LOCK_EX | LOCK_NB);
+    while (taken != 0 && errno == EWOULDBLOCK && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(kLockPause);
+        taken = ::flock(lock.number(), LOCK_EX | LOCK_NB);
+    }
+    if (taken != 0) {
         if (errno != EWOULDBLOCK) return Problem{remedy(file + ": " + why(errno))};
         char text[32] = "";
         if (::pread(lock.number(), text, sizeof text - 1, 0) < 0) text[0] = '\0';

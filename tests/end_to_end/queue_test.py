@@ -354,6 +354,28 @@ class CommandLine(QueueCase):
             self.assertIn("File exists", self.queue(gateway, "export", "--to", str(target), names[0], status=73))
             self.assertEqual(len(self.shelf(gateway)), 3)
 
+    def test_files_that_are_not_what_they_say_are_no_messages(self):
+        for gateway, names, _ in self.both():
+            shelf = gateway.folder / "state" / "spool" / "queue"
+            whole = (shelf / names[0]).read_bytes()
+
+            def renamed(name, whole=whole, names=names):
+                return whole.replace(b"\nid " + names[0].encode(), b"\nid " + name.encode())
+            (shelf / "copy").write_bytes(whole)
+            (shelf / "half").write_bytes(renamed("half")[:whole.index(b"Hello.")])
+            (shelf / "vast").write_bytes(re.sub(rb"\ncontent \d+", b"\ncontent 18446744073709551615", renamed("vast")))
+            (shelf / "zero").symlink_to("/dev/zero")
+            os.mkfifo(shelf / "pipe")
+            shown = self.queue(gateway, "list")
+            self.assertRegex(shown, r"(?m)^3 messages, [\d.]+K; 3 unreadable$")
+            self.assertIn("copy: the file of another message\n", shown)
+            for name in ("half", "vast"):
+                self.assertIn(f"{name}: cut short\n", shown)
+            self.assertEqual({line.split()[0] for line in shown.splitlines()[1:4]}, set(names))
+            for name, status in (("copy", 65), ("half", 65), ("vast", 65), ("zero", EX_NOINPUT), ("pipe", EX_NOINPUT)):
+                self.queue(gateway, "show", name, status=status)
+                self.queue(gateway, "export", "--to", "-", name, status=status)
+
     def test_errors_say_what_is_wrong(self):
         for gateway, names, _ in self.both():
             for arguments, status, pattern in (

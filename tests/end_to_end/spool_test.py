@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Messages that are kept here: what the client hears, what then lies on the disk, and what is refused."""
+import fcntl
 import hashlib
 import os
 import re
 import signal
 import subprocess
+import threading
 import unittest
 
 import harness
@@ -201,6 +203,19 @@ class Folder(SpoolCase):
         self.assertEqual(ended.returncode, os.EX_CANTCREAT)
         self.assertIn(f"{gateway.folder}/state/spool is in use by another gatepost "
                       f"(process {gateway.process.popen.pid}); end that one first", ended.stderr.decode())
+        self.assert_status(self.deliver(gateway), "250 2.0.0")
+
+    def test_a_lock_that_is_held_for_a_moment_delays_the_start(self):
+        gateway = self.gateway()
+        gateway.stop()
+        with open(gateway.folder / "state" / "spool" / "lock", "rb") as lock:  # as `gatepost queue hold` has it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            opener = threading.Timer(0.5, fcntl.flock, (lock, fcntl.LOCK_UN))
+            opener.start()
+            gateway.notifications.close()
+            (gateway.folder / "notify").unlink(missing_ok=True)
+            gateway.start()
+            opener.join()
         self.assert_status(self.deliver(gateway), "250 2.0.0")
 
     def test_a_lock_that_nobody_holds_is_no_obstacle(self):
