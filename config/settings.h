@@ -132,8 +132,8 @@ struct Notifications {
     std::optional<protocol::Domain> domain;  // of From and d=; empty: hostname
     std::string selector, key;               // DKIM, PEM file; empty: none are sent
     Place key_place;
-    std::vector<DownstreamServer> relay;     // where they go; empty: the servers of `downstream`
-    seconds delay_after{4 * 3600};           // those who asked for NOTIFY=DELAY hear of it
+    std::vector<DownstreamServer> relay;  // where they go; empty: the servers of `downstream`
+    seconds delay_after{4 * 3600};        // those who asked for NOTIFY=DELAY hear of it
     friend bool operator==(const Notifications&, const Notifications&) = default;
 };
 
