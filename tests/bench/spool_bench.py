@@ -111,6 +111,7 @@ class Rates:
 
     def run(self, system, file, sessions, messages):
         harness.poll(lambda: system.kept() == 0, f"the queue of {system.name} is empty")
+        os.sync()  # or one pays for what another has left to be written
         expected = system.sink.taken() + messages
         began = time.monotonic()
         bench.smtp_source(system.port, file, sessions, messages, False)
