@@ -189,14 +189,14 @@ class Run:
 
 
 class Sink:
-    """smtp-sink without a trace of what it got: as little work as can be."""
+    """smtp-sink without a trace of what it got: as little work as can be. `options`: more of smtp-sink's."""
 
-    def __init__(self):
+    def __init__(self, *options):
         with harness.reserve(shared=False) as reserved:
             self.port = reserved.getsockname()[1]
         self.folder = tempfile.mkdtemp(prefix="gatepost-sink-")
         user = ["-u", "root"] if os.getuid() == 0 else []
-        self.process = harness.Process([harness.need("smtp-sink"), *user, "-m", "5000", f"127.0.0.1:{self.port}",
+        self.process = harness.Process([harness.need("smtp-sink"), *user, *options, "-m", "5000", f"127.0.0.1:{self.port}",
                                         "1024"], self.folder, "smtp-sink")
         harness.poll(self.is_up, "smtp-sink listens")
 
@@ -218,8 +218,8 @@ class Sink:
 class Gateway(harness.Gateway):
     """One that takes as many sessions as we want, with a smtp-sink behind it."""
 
-    def __init__(self, resolver):
-        self.sink = Sink()
+    def __init__(self, resolver, sink=None):
+        self.sink = sink or Sink()
         super().__init__(listening=False)
         certificate, key = harness.make_certificate(self.folder, "mx.example.org")
         self.configure(downstream={"servers": [f"smtp://127.0.0.1:{self.sink.port}"]}, dns={"servers": [resolver]},
