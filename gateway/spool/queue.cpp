@@ -1,6 +1,7 @@
 #include "gateway/spool/queue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "policy/retry.h"
 
@@ -14,6 +15,7 @@ using std::chrono::seconds;
 constexpr std::size_t kMostTries = 200;  // over all destinations: two descriptors each
 constexpr milliseconds kSpreadOfEach{2};
 constexpr milliseconds kLongestSpread{30'000};
+constexpr milliseconds kProbePause{60'000};  // at most, whatever the pauses of the messages are
 
 bool is_away(const std::vector<Tried>& tried) {
     return !tried.empty() && std::all_of(tried.begin(), tried.end(), [](const Tried& each) {
@@ -44,6 +46,7 @@ void Queue::insert(QueueEntry entry, Time due, Time now) {
     if (!is_new) return;
     Item& item = place->second;
     item.entry = std::move(entry);
+    item.destination = &destinations_[item.entry.destination];
     item.since = now;
     item.number = ++number_;
     if (!item.entry.is_held) schedule(item, due);
@@ -62,12 +65,28 @@ void Queue::schedule(Item& item, Time due) {
     item.due = due;
     item.waits = Waits::for_its_time;
     due_.emplace(due, item.number, &item);
+    if (item.is_finished) return;
+    ++item.destination->waiting;
+    watch(*item.destination);
 }
 
 // Whoever waits for a place is passed over when it gets one.
 void Queue::unschedule(Item& item) {
-    if (item.waits == Waits::for_its_time) due_.erase({item.due, item.number, &item});
-    item.waits = Waits::no;
+    const Waits before = std::exchange(item.waits, Waits::no);
+    if (before != Waits::for_its_time) return;
+    due_.erase({item.due, item.number, &item});
+    if (item.is_finished) return;
+    --item.destination->waiting;
+    watch(*item.destination);
+}
+
+// While one is away its messages may wait for hours; who finds out that it is back is one of them.
+void Queue::watch(Destination& destination) {
+    if (destination.watched) probes_.erase({*destination.watched, &destination});
+    destination.watched.reset();
+    if (!destination.is_away || destination.tries > 0 || destination.waiting == 0) return;
+    destination.watched = destination.probe_from;
+    probes_.emplace(destination.probe_from, &destination);
 }
 
 void Queue::pause(Item& item, Time now) {
@@ -78,7 +97,8 @@ void Queue::pause(Item& item, Time now) {
 std::optional<Queue::Time> Queue::wake_at() const {
     if (!urgent_.empty()) return Time::min();
     if (due_.empty() || tries_ >= kMostTries) return {};
-    return std::get<Time>(*due_.begin());
+    const Time due = std::get<Time>(*due_.begin());
+    return probes_.empty() ? due : std::min(due, probes_.begin()->first);
 }
 
 std::optional<Queue::Action> Queue::next(Time now) {
@@ -93,7 +113,8 @@ std::optional<Queue::Action> Queue::next(Time now) {
         unschedule(item);
         if (auto action = begin(item, now)) return action;
     }
-    return {};
+    if (probes_.empty() || tries_ >= kMostTries || probes_.begin()->first > now) return {};
+    return probe(*next_probe(*probes_.begin()->second), now);
 }
 
 // It is due: tried, or put off, or parked until there is a place.
@@ -104,16 +125,16 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         item.work->step = Step::remove;
         return step_of(item, now);
     }
-    auto& destination = destinations_[item.entry.destination];
-    const bool is_last_try = policy::is_expired(age_of(item, now), item.entry.attempts + 1, times_);
+    auto& destination = *item.destination;
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
-    if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
+    if (destination.is_away && !is_probe && !is_too_old(item, now) && !item.is_forced)
+        return put_off(item, now);
     if (destination.tries >= at_once_) {
         item.waits = Waits::for_a_place;
         destination.parked.push_back(item.entry.id);
         return {};
     }
-    return try_it(item, destination);
+    return try_it(item);
 }
 
 // Nobody is there, as others have found out. The journal hears how old it gets all the same: what is put off
@@ -121,7 +142,7 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
 std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     ++item.skipped;
     // It may have got the place of a try; who waits for it would wait for ever.
-    free_a_place(destinations_[item.entry.destination], now);
+    free_a_place(*item.destination, now);
     if (age_of(item, now) - item.entry.age < times_.max) {
         pause(item, now);
         return {};
@@ -134,13 +155,49 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     return step_of(item, now);
 }
 
-Queue::Action Queue::try_it(Item& item, Destination& destination) {
+Queue::Action Queue::try_it(Item& item) {
     item.work = std::make_unique<Work>();
     item.is_forced = false;
-    item.skipped = 0;
-    ++destination.tries;
+    ++item.destination->tries;
     ++tries_;
+    watch(*item.destination);
     return Try{item.entry.id, item.unrecorded};
+}
+
+// By turns: there may be one over which each connection breaks, and it must not stand for all.
+Queue::Item* Queue::next_probe(const Destination& destination) {
+    Item *first = nullptr, *next = nullptr;
+    for (auto& [id, item] : items_) {
+        const bool is_waiting = item.waits == Waits::for_its_time && !item.is_finished;
+        if (item.destination != &destination || !is_waiting) continue;
+        if (!first || item.number < first->number) first = &item;
+        if (item.number > destination.last_tried && (!next || item.number < next->number)) next = &item;
+    }
+    return next ? next : first;
+}
+
+// Before its time. What nothing could be found out with is no reason for the next one at once.
+Queue::Action Queue::probe(Item& item, Time now) {
+    const Time due = item.due;
+    unschedule(item);
+    item.destination->probe_from = now + kProbePause;
+    Action action = try_it(item);
+    item.work->due = due;
+    return action;
+}
+
+// Still nobody is there: as if this probe had not been. Else each would grow the journal by a line.
+bool Queue::is_of_no_account(const Item& item, const std::vector<Tried>& tried, Time now) const {
+    return item.work->due && is_away(tried) && !is_too_old(item, now) && !tells_delay(item, now);
+}
+
+// Then it is tried, destination or no, until that has been often enough to give it up.
+bool Queue::is_too_old(const Item& item, Time now) const {
+    return age_of(item, now) >= times_.expire;
+}
+
+bool Queue::tells_delay(const Item& item, Time now) const {
+    return delay_after_.count() > 0 && age_of(item, now) >= delay_after_ && !item.entry.is_delay_told;
 }
 
 Queue::Action Queue::step_of(Item& item, Time now) {
@@ -162,25 +219,33 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
     Item& item = found->second;
-    ++item.entry.attempts;
     leave(item, tried, now);
+    if (is_of_no_account(item, tried, now)) {
+        const Time due = *item.work->due;
+        item.work.reset();
+        return schedule(item, due);
+    }
+    ++item.entry.attempts;
+    item.skipped = 0;
     judge(item, tried, now);
     go_on(item);
 }
 
 // The try gives its place to another one, and what it has learnt of the destination to all.
 void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
-    auto& destination = destinations_[item.entry.destination];
+    auto& destination = *item.destination;
     --destination.tries;
     --tries_;
     const bool was_away = destination.is_away;
     if (is_away(tried)) {
         destination.is_away = true;
-        destination.probe_from = now + policy::pause_after(1, times_, random_());
+        destination.last_tried = item.number;
+        destination.probe_from = now + std::min(policy::pause_after(1, times_, random_()), kProbePause);
     } else if (!tried.empty()) {
         destination.is_away = false;
-        if (was_away) came_back(item.entry.destination, now);
+        if (was_away) came_back(destination, now);
     }
+    watch(destination);
     free_a_place(destination, now);
 }
 
@@ -194,11 +259,10 @@ void Queue::free_a_place(Destination& destination, Time now) {
 }
 
 // All that waited for it is tried soon, whatever its own pause was.
-void Queue::came_back(const std::string& destination, Time now) {
+void Queue::came_back(Destination& destination, Time now) {
     std::vector<Item*> theirs;
     for (auto& [id, item] : items_) {
-        if (item.waits == Waits::for_its_time && item.entry.destination == destination)
-            theirs.push_back(&item);
+        if (item.waits == Waits::for_its_time && item.destination == &destination) theirs.push_back(&item);
     }
     std::sort(theirs.begin(), theirs.end(), [](auto* a, auto* b) { return a->number < b->number; });
     for (Item* item : theirs) {
@@ -230,8 +294,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
         late.clear();
     }
     work.is_any_open = work.is_any_open || !delayed.recipients.empty();
-    const bool tells_delay = delay_after_.count() > 0 && age >= delay_after_ && !item.entry.is_delay_told;
-    if (!tells_delay) delayed.recipients.clear();
+    if (!tells_delay(item, now)) delayed.recipients.clear();
     for (auto* notice : {&relayed, &failed, &delayed}) {
         if (!notice->recipients.empty()) work.notices.push_back(std::move(*notice));
     }
@@ -296,51 +359,6 @@ void Queue::gone(const std::string& id, Time now) {
     Item& item = found->second;
     if (item.work && item.work->is_try) leave(item, {}, now);
     erase(item);
-}
-
-// A message that nothing is being done with.
-Queue::Item* Queue::waiting(const std::string& id) {
-    const auto found = items_.find(id);
-    const bool is_free = found != items_.end() && !found->second.work && !found->second.is_finished;
-    return is_free ? &found->second : nullptr;
-}
-
-bool Queue::retry(const std::string& id, Time now) {
-    Item* item = waiting(id);
-    if (!item || item->entry.is_held) return false;
-    item->is_forced = true;
-    schedule(*item, now);
-    return true;
-}
-
-bool Queue::hold(const std::string& id) {
-    Item* item = waiting(id);
-    if (!item) return false;
-    unschedule(*item);
-    item->entry.is_held = true;
-    return true;
-}
-
-bool Queue::release(const std::string& id, Time now) {
-    Item* item = waiting(id);
-    if (!item || !item->entry.is_held) return false;
-    item->entry.is_held = false;
-    return retry(id, now);
-}
-
-bool Queue::drop(const std::string& id) {
-    Item* item = waiting(id);
-    if (item) erase(*item);
-    return item != nullptr;
-}
-
-std::optional<Queue::State> Queue::state_of(const std::string& id, Time now) const {
-    const auto found = items_.find(id);
-    if (found == items_.end()) return {};
-    const Item& item = found->second;
-    const bool is_waiting = item.waits == Waits::for_its_time;
-    return State{item.entry.is_held, item.work != nullptr, is_waiting ? item.due : now, item.entry.attempts,
-                 age_of(item, now)};
 }
 
 }  // namespace gatepost::gateway

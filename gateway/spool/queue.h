@@ -14,6 +14,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -114,7 +115,8 @@ class Queue {
     enum class Step { notify, record, remove };
     // What is known of a message only while something is done with it.
     struct Work {
-        bool is_try = true;  // that runs; then comes what follows from it, `step` after `step`
+        bool is_try = true;         // that runs; then comes what follows from it, `step` after `step`
+        std::optional<Time> due{};  // of a probe: when it would have been its turn
         Step step = Step::record;
         std::deque<Notify> notices;
         std::vector<std::size_t> done;  // recipients that need no further try
@@ -122,8 +124,18 @@ class Queue {
         std::string why;
     };
     enum class Waits { no, for_its_time, for_a_place };
+    struct Destination {
+        std::size_t tries = 0;
+        bool is_away = false;            // the last try reached no server
+        Time probe_from{};               // then a single try is worth it
+        std::optional<Time> watched{};   // its place in probes_, if it is there
+        std::size_t waiting = 0;         // messages, for their time
+        std::uint64_t last_tried = 0;    // Item::number of the one that reached nobody
+        std::deque<std::string> parked;  // due, but there are as many tries as there may be
+    };
     struct Item {
         QueueEntry entry;
+        Destination* destination = nullptr;
         Time since{};              // entry.age is of this moment
         Time due{};                // while it waits for its time
         std::uint64_t number = 0;  // in the order of arrival
@@ -133,12 +145,6 @@ class Queue {
         bool is_finished = false;             // only its file could not be removed
         std::vector<std::size_t> unrecorded;  // delivered, but the journal could not be written
         std::unique_ptr<Work> work;
-    };
-    struct Destination {
-        std::size_t tries = 0;
-        bool is_away = false;            // the last try reached no server
-        Time probe_from{};               // then a single try is worth it
-        std::deque<std::string> parked;  // due, but there are as many tries as there may be
     };
     using Due = std::tuple<Time, std::uint64_t, Item*>;
 
@@ -150,11 +156,17 @@ class Queue {
     std::chrono::milliseconds spread_of(std::size_t messages);
     std::optional<Action> begin(Item& item, Time now);
     std::optional<Action> put_off(Item& item, Time now);
-    Action try_it(Item& item, Destination& destination);
+    Action try_it(Item& item);
+    void watch(Destination& destination);
+    Item* next_probe(const Destination& destination);
+    Action probe(Item& item, Time now);
+    bool is_of_no_account(const Item& item, const std::vector<Tried>& tried, Time now) const;
+    bool is_too_old(const Item& item, Time now) const;
+    bool tells_delay(const Item& item, Time now) const;
     Action step_of(Item& item, Time now);
     void leave(const Item& item, const std::vector<Tried>& tried, Time now);
     void free_a_place(Destination& destination, Time now);
-    void came_back(const std::string& destination, Time now);
+    void came_back(Destination& destination, Time now);
     void judge(Item& item, const std::vector<Tried>& tried, Time now);
     void go_on(Item& item);
     void told(Item& item, bool is_durable);
@@ -169,7 +181,8 @@ class Queue {
     std::unordered_map<std::string, Item> items_;
     std::unordered_map<std::string, Destination> destinations_;
     std::set<Due> due_;
-    std::deque<std::string> urgent_;  // whose next step waits for nothing
+    std::set<std::pair<Time, Destination*>> probes_;  // those that are away, while messages wait for them
+    std::deque<std::string> urgent_;                  // whose next step waits for nothing
     std::uint64_t number_ = 0;
     std::size_t tries_ = 0;
 };

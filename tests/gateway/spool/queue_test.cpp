@@ -163,6 +163,100 @@ TEST_F(QueueTest, GivesUpWhenItIsOldAndWasTriedOften) {
     due<Queue::Remove>();
 }
 
+// Played until `end`, or until nothing is left: whoever is tried gets the answer that `answer` has for it.
+class AwayTest : public QueueTest {
+  protected:
+    void play(Queue::Time end, const auto& answer) {
+        while (queue_.size() > 0) {
+            while (const auto action = queue_.next(now_)) {
+                if (const auto* due = std::get_if<Queue::Try>(&*action)) {
+                    tries_.push_back(due->id);
+                    queue_.ended(due->id, {{0, answer(due->id), ""}}, now_);
+                } else {
+                    const bool is_record = std::holds_alternative<Queue::Record>(*action);
+                    if (is_record) ++records_;
+                    std::visit([&](const auto& each) { queue_.done(each.id, 0, now_); }, *action);
+                }
+            }
+            const auto wake = queue_.wake_at();
+            if (!wake || *wake > end) break;
+            ASSERT_GT(*wake, now_) << "it turns round and round";
+            now_ = *wake;
+        }
+        if (queue_.size() > 0) now_ = end;
+    }
+    static Outcome away(const std::string&) { return kAway; }
+    static Outcome taken(const std::string&) { return kTaken; }
+
+    std::vector<std::string> tries_;
+    std::size_t records_ = 0;
+};
+
+TEST_F(AwayTest, GetsItsMailSoonWhenItComesBack) {
+    for (const std::size_t messages : {1U, 3U, 50U}) {
+        settings_.downstream.retry = {60s, 1h, 24h * 5};
+        queue_.use(settings_);
+        for (std::size_t i = 0; i < messages; ++i) add(std::to_string(i));
+        tries_.clear();
+        play(now_ + 7h, away);
+        EXPECT_LE(tries_.size(), 7 * 60 * 60 / 45 + 2 * messages) << "one in 45 s, shortest of the pauses";
+        ASSERT_EQ(queue_.size(), messages);
+        const auto back = now_;
+        play(now_ + 1h, taken);
+        EXPECT_EQ(queue_.size(), 0U);
+        EXPECT_LE(now_ - back, 2min) << messages;
+    }
+}
+
+TEST_F(AwayTest, IsProbedOftenThoughMessagesAreTriedSeldom) {
+    settings_.downstream.retry = {24h, 24h, 24h * 5};
+    queue_.use(settings_);
+    add("a");
+    play(now_ + 2h, away);
+    const auto back = now_;
+    play(now_ + 1h, taken);
+    EXPECT_EQ(queue_.size(), 0U);
+    EXPECT_LE(now_ - back, 2min);
+}
+
+// Each would cost a line of the journal, and every minute one.
+TEST_F(AwayTest, IsProbedAtNoCostToTheMessage) {
+    settings_.downstream.retry = {60s, 1h, 24h * 5};
+    settings_.notifications.delay_after = 0s;
+    queue_.use(settings_);
+    add("a");
+    play(now_ + 48h, away);
+    EXPECT_GT(tries_.size(), 48U * 60);
+    EXPECT_LT(records_, 48U * 60 * 60 / (45 * 60) + 8) << "about one an hour, and some at first";
+    EXPECT_GE(queue_.state_of("a", now_)->age, 48h - 2min) << "a record rounds it down";
+    EXPECT_LT(queue_.state_of("a", now_)->attempts, 100U);
+    play(now_ + 24h * 4, away);
+    EXPECT_EQ(queue_.size(), 0U) << "it is given up at its time";
+    EXPECT_LT(now_, Queue::Time(1000h) + 24h * 5 + 6h);
+}
+
+// Over one of them every connection breaks; it is the oldest.
+TEST_F(AwayTest, IsProbedWithEachMessageInTurn) {
+    settings_.downstream.retry = {60s, 1h, 24h * 5};
+    queue_.use(settings_);
+    for (const char* id : {"a", "b", "c"}) add(id);
+    play(now_ + 5h, away);
+    const auto breaks_over_a = [](const std::string& id) { return id == "a" ? kAway : kTaken; };
+    play(now_ + 3min, breaks_over_a);
+    EXPECT_EQ(queue_.size(), 1U);
+    EXPECT_TRUE(queue_.state_of("a", now_));
+}
+
+TEST_F(AwayTest, IsNotProbedWhileAllThatWaitsForItIsHeld) {
+    add("a");
+    play(now_ + 10min, away);
+    ASSERT_TRUE(queue_.hold("a"));
+    EXPECT_FALSE(queue_.wake_at());
+    EXPECT_TRUE(is_idle());
+    ASSERT_TRUE(queue_.release("a", now_));
+    EXPECT_EQ(due<Queue::Try>().id, "a");
+}
+
 TEST_F(QueueTest, ProbesADestinationThatIsAwayWithOneMessage) {
     add("a");
     due<Queue::Try>();
