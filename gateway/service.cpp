@@ -11,6 +11,8 @@
 #include <ctime>
 
 #include "gateway/log.h"
+#include "gateway/metrics_server.h"
+#include "gateway/metrics_source.h"
 #include "gateway/net/certificate.h"
 #include "gateway/server/listening.h"
 #include "gateway/server/worker.h"
@@ -249,10 +251,12 @@ class Conductor {
             LogLine line("config");
             log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
         }
-        if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
+        const bool is_same = endpoints(next) == endpoints(running) && next.workers == running.workers &&
+                             next.metrics == running.metrics;
+        if (is_same) return;
         LogLine line("config");
-        log_warning(
-            line.add("problem", "listeners and workers change only with a restart; all else is in use now"));
+        log_warning(line.add(
+            "problem", "listeners, workers and metrics change only with a restart; all else is in use now"));
     }
 
     // Restarted by systemd if a worker hangs: then, and only then, no sign of life is passed on.
@@ -315,6 +319,16 @@ class Conductor {
     std::chrono::microseconds watchdog_{0};
 };
 
+double unix_time() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+int refused_start(const std::string& why, int status) {
+    stop_log();
+    std::fprintf(stderr, "%s\n", why.c_str());
+    return status;
+}
+
 }  // namespace
 
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
@@ -343,12 +357,17 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                                                    spool->get()));
     std::unique_ptr<QueueRunner> queue;
     if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
-    const std::string unknown = queue ? queue->start() : "";
-    if (!unknown.empty()) {
-        stop_log();
-        std::fprintf(stderr, "%s\n", unknown.c_str());
-        return EX_IOERR;
+    const double started = unix_time();
+    MetricsServer monitoring(context, [&, queue = queue.get(), spool = spool->get()] {
+        return exposition(metrics_of(started, admission, spool, queue));
+    });
+    if (const auto& place = settings.metrics.listen) {
+        const std::string why = monitoring.open(*place);
+        if (!why.empty())
+            return refused_start("metrics.listen: " + place->text() + ": " + why, EX_UNAVAILABLE);
     }
+    const std::string unknown = queue ? queue->start() : "";
+    if (!unknown.empty()) return refused_start(unknown, EX_IOERR);
     Conductor conductor(context, workers, spool->get(), queue.get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();

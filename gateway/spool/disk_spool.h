@@ -29,6 +29,7 @@ class DiskSpool final : public Spool {
     std::optional<protocol::Reply> refusal(std::size_t octets) const override {
         return room_.refusal(octets);
     }
+    Load load() const override { return {room_.messages(), room_.octets()}; }
     awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) override;
     protocol::Result<Spooled> read(const std::string& id) const override;
     std::unique_ptr<Content> content(const std::string& id) const override;

@@ -36,7 +36,7 @@ QueueRunner::QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot,
       environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))),
       queue_(environment_->settings, std::random_device()()),
       folder_(environment_->settings.state + "/spool"),
-      notifier_(spool, context_, folder_),
+      notifier_(spool, context_, folder_, counts_),
       control_(context_, *this),
       timer_(context_),
       reading_(context_) {}
@@ -151,6 +151,7 @@ void QueueRunner::wake_at(Deadline time) {
 void QueueRunner::begin(Queue::Try due) {
     if (is_draining_) return;
     ++running_;
+    ++counts_.tries;
     const auto shared = std::make_shared<const Queue::Try>(std::move(due));
     const auto attempt = std::make_shared<Attempt>();
     const auto done = [this, shared, attempt](std::exception_ptr exception) {
@@ -168,6 +169,8 @@ void QueueRunner::ended(const Queue::Try& due, const Attempt& attempt) {
         const auto is_it = [&](const Tried& each) { return each.recipient == recipient; };
         if (std::none_of(tried.begin(), tried.end(), is_it)) tried.push_back({recipient, nothing, ""});
     }
+    for (const Tried& each : tried) ++counts_.tried[static_cast<std::size_t>(each.outcome.fate)];
+    --counts_.tries;
     if (attempt.is_gone) {
         queue_.gone(due.id, Clock::now());
     } else {
