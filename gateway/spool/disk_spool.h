@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -57,15 +58,17 @@ class DiskSpool final : public Spool {
         int error = 0;
     };
     using Batch = std::vector<Job*>;
+    using Folders = std::map<std::string, Batch>;  // whose names have changed, and for whom
 
     awaitable<int> done_by_thread(Job& job);
     void run();
     std::optional<Batch> take_batch();
     void run(const Batch& batch);
     void record(const Batch& batch);
-    void change_names(const Batch& batch);
+    Batch change_names(const Batch& batch);
+    void sync(const Folders& folders);
     int change_name(const std::string& name, const std::string& target);
-    void commit(const Batch& batch);
+    void commit(const Batch& batch, const Batch& left);
     int write(int file, Job& job);
     static void wake(const Batch& batch);
 
