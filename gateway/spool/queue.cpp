@@ -44,6 +44,7 @@ void Queue::insert(QueueEntry entry, Time due, Time now) {
     if (!is_new) return;
     Item& item = place->second;
     item.entry = std::move(entry);
+    ++destinations_[item.entry.destination].items;
     item.since = now;
     item.number = ++number_;
     if (!item.entry.is_held) schedule(item, due);
@@ -105,7 +106,8 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         return step_of(item, now);
     }
     auto& destination = destinations_[item.entry.destination];
-    const bool is_last_try = policy::is_expired(age_of(item, now), item.entry.attempts + 1, times_);
+    const unsigned looked_at = item.entry.attempts + item.skipped;
+    const bool is_last_try = policy::is_expired(age_of(item, now), looked_at + 1, times_);
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
     if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
     if (destination.tries >= at_once_) {
@@ -136,6 +138,7 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
 
 Queue::Action Queue::try_it(Item& item, Destination& destination) {
     item.work = std::make_unique<Work>();
+    item.work->skipped = item.skipped;
     item.is_forced = false;
     item.skipped = 0;
     ++destination.tries;
@@ -224,7 +227,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
         (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
     }
     const auto age = age_of(item, now);
-    if (policy::is_expired(age, item.entry.attempts, times_)) {
+    if (policy::is_expired(age, item.entry.attempts + work.skipped, times_)) {
         auto& late = delayed.recipients;
         failed.recipients.insert(failed.recipients.end(), late.begin(), late.end());
         late.clear();
@@ -286,8 +289,17 @@ void Queue::recorded(Item& item, bool is_durable, Time now) {
 }
 
 void Queue::erase(Item& item) {
-    unschedule(item);
+    withdraw(item);
+    const auto destination = destinations_.find(item.entry.destination);
+    if (--destination->second.items == 0) destinations_.erase(destination);
     items_.erase(std::string(item.entry.id));
+}
+
+// The place of a try may have been meant for it; who waits for one would wait for ever.
+void Queue::withdraw(Item& item) {
+    if (item.waits == Waits::no) return;
+    unschedule(item);
+    free_a_place(destinations_[item.entry.destination], item.since);
 }
 
 void Queue::gone(const std::string& id, Time now) {
@@ -316,7 +328,7 @@ bool Queue::retry(const std::string& id, Time now) {
 bool Queue::hold(const std::string& id) {
     Item* item = waiting(id);
     if (!item) return false;
-    unschedule(*item);
+    withdraw(*item);
     item->entry.is_held = true;
     return true;
 }
