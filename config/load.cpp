@@ -107,7 +107,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_downstream(top, settings, folder);
     read_recipients(top, settings.recipients, folder);
     read_queue(top, settings.queue);
-    read_notifications(top, settings.notifications, folder);
+    read_notifications(top, settings, folder);
     read_metrics(top, settings.metrics);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
