@@ -9,14 +9,19 @@
 #include <new>
 
 #include "gateway/spool/queue.h"
+#include "tests/support/memory_shortage.h"
+
+thread_local gatepost::tests::MemoryShortage gatepost::tests::memory_shortage;
 
 namespace {
 
-// Allocations of this thread that still succeed before one fails; below zero: all succeed.
-thread_local long allocations_left = -1;
-
 void* allocated(std::size_t octets) {
-    if (allocations_left >= 0 && allocations_left-- == 0) throw std::bad_alloc();
+    auto& shortage = gatepost::tests::memory_shortage;
+    if (shortage.left == 0) {
+        if (--shortage.failing == 0) shortage = {};
+        throw std::bad_alloc();
+    }
+    if (shortage.left > 0) --shortage.left;
     void* const memory = std::malloc(std::max<std::size_t>(octets, 1));
     if (!memory) throw std::bad_alloc();
     return memory;
@@ -78,13 +83,13 @@ class Story {
     // What the runner does: the same once more.
     void again(const std::function<void()>& what) {
         bool has_failed = false;
-        allocations_left = left_;
+        tests::memory_shortage.left = left_;
         try {
             what();
         } catch (const std::bad_alloc&) {
             has_failed = true;
         }
-        left_ = std::exchange(allocations_left, -1);
+        left_ = std::exchange(tests::memory_shortage.left, -1);
         was_short = was_short || left_ < 0;
         if (has_failed) what();
     }
