@@ -343,7 +343,12 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                                                    spool->get()));
     std::unique_ptr<QueueRunner> queue;
     if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
-    if (queue) queue->start();
+    const std::string unknown = queue ? queue->start() : "";
+    if (!unknown.empty()) {
+        stop_log();
+        std::fprintf(stderr, "%s\n", unknown.c_str());
+        return EX_IOERR;
+    }
     Conductor conductor(context, workers, spool->get(), queue.get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();

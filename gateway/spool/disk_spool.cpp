@@ -81,12 +81,20 @@ void DiskSpool::finish() {
     if (thread_.joinable()) thread_.join();
 }
 
-void DiskSpool::recover(const std::function<void(const Spooled&)>& found) {
+protocol::Result<std::size_t> DiskSpool::recover(const std::function<void(const Spooled&)>& found) {
     folder_.sweep();
-    folder_.recover([&](const Spooled& spooled, std::size_t) {
+    auto places = folder_.queued();
+    if (!places) return protocol::Problem{places.problem()};
+    unread_ = std::move(*places);
+    return recover_rest(found);
+}
+
+std::size_t DiskSpool::recover_rest(const std::function<void(const Spooled&)>& found) {
+    unread_ = folder_.recover(unread_, [&](const Spooled& spooled) {
         room_.add(octets_of(spooled.message));
         found(spooled);
     });
+    return unread_.size();
 }
 
 void DiskSpool::tell_of_new(std::function<void(const SpooledMessage&)> told) {

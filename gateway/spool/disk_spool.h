@@ -20,7 +20,8 @@ class DiskSpool final : public Spool {
     DiskSpool(SpoolFolder folder, const config::Queue& limits);
     ~DiskSpool() override;
 
-    void recover(const std::function<void(const Spooled&)>& found) override;
+    protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>& found) override;
+    std::size_t recover_rest(const std::function<void(const Spooled&)>& found) override;
     void tell_of_new(std::function<void(const SpooledMessage&)> told) override;
     void use(const config::Queue& limits) override { room_.use(limits); }
     void finish() override;
@@ -76,8 +77,9 @@ class DiskSpool final : public Spool {
 
     SpoolFolder folder_;
     SpoolRoom room_;
-    Disk disk_;            // the thread's
-    std::string written_;  // the thread's: what goes out with the next write
+    std::vector<SpoolFolder::Place> unread_;  // of recover()
+    Disk disk_;                               // the thread's
+    std::string written_;                     // the thread's: what goes out with the next write
     const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
     const Clock::time_point opened_steadily_ = Clock::now();
     std::mutex mutex_;

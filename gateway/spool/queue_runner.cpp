@@ -21,6 +21,7 @@ namespace reply = protocol::reply;
 constexpr std::size_t kMaxSteps = 200;
 constexpr std::chrono::milliseconds kMoment{100};  // until memory is asked for again
 constexpr int kRounds = 100;
+constexpr std::chrono::seconds kLongestRest{60};
 
 void log_trouble(const std::string& id, std::string_view at, std::string_view why) {
     LogLine line("queue");
@@ -38,14 +39,16 @@ QueueRunner::QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot,
       folder_(environment_->settings.state + "/spool"),
       notifier_(spool, context_, folder_),
       control_(context_, *this),
-      timer_(context_) {}
+      timer_(context_),
+      reading_(context_) {}
 
 QueueRunner::~QueueRunner() {
     spool_.tell_of_new(nullptr);
 }
 
-void QueueRunner::start() {
-    recover();
+std::string QueueRunner::start() {
+    const std::string why = recover();
+    if (!why.empty()) return why;
     spool_.tell_of_new([this](const SpooledMessage& message) { add_new(message); });
     const std::string path = environment_->settings.state + "/control";
     const std::string problem = control_.open(path);
@@ -69,17 +72,40 @@ void QueueRunner::start() {
             }
         }
     });
+    return "";
 }
 
-void QueueRunner::recover() {
+std::string QueueRunner::recover() {
     std::size_t messages = 0;
     const auto now = Clock::now();
-    spool_.recover([&](const Spooled& spooled) {
+    const auto unread = spool_.recover([&](const Spooled& spooled) {
         ++messages;
         queue_.recover(entry_of(spooled, environment_->settings), now);
     });
+    if (!unread) return unread.problem();
     LogLine line("spool");
-    log_info(line.add("state", "open").add("messages", messages));
+    log_info(line.add("state", "open").add("messages", messages).add("unread", *unread));
+    if (*unread > 0) recover_rest_later();
+    return "";
+}
+
+// What was answered 250 must not wait for the next start because no descriptor was left at this one.
+void QueueRunner::recover_rest_later() {
+    reading_.expires_after(rest_);
+    rest_ = std::min(2 * rest_, kLongestRest);
+    reading_.async_wait([this](ErrorCode error) {
+        if (error) return;
+        std::size_t unread = 1;
+        try {
+            unread = spool_.recover_rest([this](const Spooled& spooled) {
+                queue_.recover(entry_of(spooled, environment_->settings), Clock::now());
+            });
+            wake();
+        } catch (const std::exception& exception) {  // memory is short
+            log_bug(exception.what());
+        }
+        if (unread > 0) recover_rest_later();
+    });
 }
 
 // In the spool's thread. What is copied is what the choice needs; the file has the rest. Where memory is

@@ -25,8 +25,9 @@ class QueueRunner final : private ControlServer::Executor {
     QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot, asio::thread_pool& disk);
     ~QueueRunner() override;
 
-    // Recovers what lies in the spool first, so nothing may have been committed yet.
-    void start();
+    // Recovers what lies in the spool first, so nothing may have been committed yet. Empty, or why nothing
+    // was begun: what lies there cannot be known.
+    std::string start();
     // From any thread: further tries use the new snapshot, running ones keep theirs.
     void use(std::shared_ptr<const Snapshot> snapshot);
     // From any thread: renewed ones, and nothing else of that snapshot.
@@ -51,7 +52,8 @@ class QueueRunner final : private ControlServer::Executor {
     };
     class End;
 
-    void recover();
+    std::string recover();
+    void recover_rest_later();
     void add_new(const SpooledMessage& message);
     void take_new();
     void wake();
@@ -87,7 +89,9 @@ class QueueRunner final : private ControlServer::Executor {
     const std::string folder_;  // the spool's
     Notifier notifier_;
     ControlServer control_;
-    asio::steady_timer timer_;  // until the queue wants something next
+    asio::steady_timer timer_;      // until the queue wants something next
+    asio::steady_timer reading_;    // until what could not be read is looked at again
+    std::chrono::seconds rest_{1};  // before that
     std::atomic<std::size_t> running_{0};
     std::size_t steps_ = 0;  // of what runs or has ended, all but tries
     std::mutex mutex_;

@@ -31,8 +31,11 @@ class Spool {
     virtual ~Spool() = default;
 
     // At the start, before anything else: sweeps tmp/, sets aside what is torn or foreign, and gives all
-    // that lies in queue/ and hold/, one by one.
-    virtual void recover(const std::function<void(const Spooled&)>& found) = 0;
+    // that lies in queue/ and hold/, one by one. How many files could not be read now (no descriptor left, an
+    // I/O error); the problem: a folder cannot be listed, so that nobody knows what lies there.
+    virtual protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>& found) = 0;
+    // Looks again at what could not be read. How many still cannot be.
+    virtual std::size_t recover_rest(const std::function<void(const Spooled&)>& found) = 0;
     // Called with each message that was committed, from the spool's thread.
     virtual void tell_of_new(std::function<void(const SpooledMessage&)> told) = 0;
     virtual void use(const config::Queue& limits) = 0;

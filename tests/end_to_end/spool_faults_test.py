@@ -186,6 +186,24 @@ class Room(SpoolCase):
         self.sink.come_back()
         self.arrives("n", gateway)
 
+    def test_R13_no_descriptor_at_the_start(self):
+        """What could not be opened then is delivered without another start."""
+        self.sink.go_away()
+        gateway = self.gateway("outage")
+        for name in ("first", "second"):
+            self.assertEqual(self.send(gateway, name), 250)
+        self.kill(gateway)
+        self.faults.plan("open /spool/queue/ * fail EMFILE")
+        self.sink.come_back()
+        self.restart(gateway)
+        gateway.logged("cannot be read.*Too many open files")
+        self.assertEqual(self.sink.copies("first") + self.sink.copies("second"), 0)
+        self.faults.plan()
+        for name in ("first", "second"):
+            self.arrives(name, gateway)
+            self.assertEqual(self.sink.copies(name), 1)
+        self.empties(gateway, "queue")
+
     def test_R24_a_full_log_device_loses_lines_and_no_mail(self):
         gateway = self.gateway("always", listening=False)
         gateway.arguments = ["/bin/sh", "-c", 'exec "$0" "$@" 2>/dev/full']

@@ -80,7 +80,9 @@ class DiskSpoolTest : public testing::Test {
         ASSERT_TRUE(opened) << opened.problem();
         spool = std::move(*opened);
         found.clear();
-        spool->recover([&](const Spooled& each) { found.push_back(each); });
+        const auto unread = spool->recover([&](const Spooled& each) { found.push_back(each); });
+        ASSERT_TRUE(unread) << unread.problem();
+        EXPECT_EQ(*unread, 0u);
     }
     std::string path() const { return folder / "spool"; }
     std::string file(const std::string& name) const { return path() + "/" + name; }

@@ -57,7 +57,8 @@ class MemorySpool final : public Spool {
     std::vector<Committed> committed;
     int commit_error = 0;
 
-    void recover(const std::function<void(const Spooled&)>&) override {}
+    protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>&) override { return 0; }
+    std::size_t recover_rest(const std::function<void(const Spooled&)>&) override { return 0; }
     void tell_of_new(std::function<void(const SpooledMessage&)>) override {}
     void use(const config::Queue&) override {}
     std::optional<protocol::Reply> refusal(std::size_t) const override { return {}; }
