@@ -10,6 +10,7 @@
 
 #include <csignal>
 
+#include "tests/support/memory_shortage.h"
 #include "tests/support/temporary_folder.h"
 
 namespace gatepost::gateway {
@@ -413,6 +414,17 @@ TEST_F(DiskSpoolTest, TakesManyAtOnceFromManyContexts) {
     EXPECT_EQ(good, kThreads * kEach);
     start();
     EXPECT_EQ(found.size(), std::size_t(kThreads * kEach));
+}
+
+// What is told of here has been committed; the thread has then only to wake who waits for that.
+TEST_F(DiskSpoolTest, WakesEverybodyWhenThereIsMemoryAgain) {
+    bool was_short = false;
+    spool->tell_of_new([&](const SpooledMessage&) { tests::memory_shortage = {.left = 0, .failing = 3}; });
+    for (const char* id : {"one", "two"}) EXPECT_EQ(commit(id, "x"), 0) << id;
+    spool->tell_of_new([&](const SpooledMessage&) { was_short = tests::memory_shortage.left == 0; });
+    EXPECT_EQ(commit("three", "x"), 0);
+    EXPECT_FALSE(was_short) << "all of them have failed";
+    EXPECT_EQ(count("queue"), 3u);
 }
 
 TEST_F(DiskSpoolTest, IsForOneProcessOnly) {
