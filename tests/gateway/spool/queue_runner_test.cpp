@@ -44,7 +44,12 @@ class FailingSpool final : public Spool {
         message.content_octets = OneLetter::kText.size();
     }
 
-    void recover(const std::function<void(const Spooled&)>& found) override { found({message, {}, false}); }
+    protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>& found) override {
+        found({message, {}, false});
+        return 0;
+    }
+    std::size_t recover_rest(const std::function<void(const Spooled&)>&) override { return 0; }
+    Load load() const override { return {}; }
     void tell_of_new(std::function<void(const SpooledMessage&)>) override {}
     void use(const config::Queue&) override {}
     std::optional<protocol::Reply> refusal(std::size_t) const override { return {}; }
