@@ -246,8 +246,8 @@ bool DiskSpool::take_batch() {
 void DiskSpool::run(const Batch& batch) {
     try {
         record(batch);
-        change_names(batch);
-        commit(batch);
+        const Batch left = change_names(batch);
+        commit(batch, left);
     } catch (const std::exception& exception) {
         disk_.forget();
         for (Job* job : batch) job->error = EIO;
@@ -286,9 +286,11 @@ void DiskSpool::record(const Batch& batch) {
     }
 }
 
-// Durable before anybody hears of it, or the machine's end would bring a message back.
-void DiskSpool::change_names(const Batch& batch) {
-    std::map<std::string, Batch> folders;
+// Durable before anybody hears of it, or the machine's end would bring a message back. What is moved is
+// durable where it comes before it is where it has left. Who waits only for queue/, which something has left,
+// is returned: it is synced once for them and for those who come.
+DiskSpool::Batch DiskSpool::change_names(const Batch& batch) {
+    Folders entered, left;
     for (Job* job : batch) {
         if (job->kind != Job::Kind::remove && job->kind != Job::Kind::move) continue;
         const bool is_move = job->kind == Job::Kind::move;
@@ -298,16 +300,23 @@ void DiskSpool::change_names(const Batch& batch) {
         job->error = change_name(name, target);
         // Gone already, but perhaps only because it was not synced the last time.
         if (!is_move && job->error == ENOENT) {
-            for (const char* shelf : {"queue", "hold"}) folders[shelf].push_back(job);
+            for (const char* shelf : {"queue", "hold"}) left[shelf].push_back(job);
             continue;
         }
         if (job->error != 0) {
             log_failure(is_move ? "move" : "remove", job->id, job->error);
             continue;
         }
-        folders[folder_of(name)].push_back(job);
-        if (is_move) folders[folder_of(target)].push_back(job);
+        if (is_move) entered[folder_of(target)].push_back(job);
+        left[folder_of(name)].push_back(job);
     }
+    Batch waiting = std::move(left["queue"]);
+    left.erase("queue");
+    for (const auto* folders : {&entered, &left}) sync(*folders);
+    return waiting;
+}
+
+void DiskSpool::sync(const Folders& folders) {
     for (const auto& [folder, jobs] : folders) {
         const int error = disk_.run({DiskStep::Kind::sync_folder, folder});
         for (Job* job : jobs) {
@@ -329,7 +338,8 @@ int DiskSpool::change_name(const std::string& name, const std::string& target) {
     return 0;
 }
 
-void DiskSpool::commit(const Batch& batch) {
+// `left`: who has taken something out of queue/.
+void DiskSpool::commit(const Batch& batch, const Batch& left) {
     Batch jobs;
     std::vector<std::string> ids;
     for (Job* job : batch) {
@@ -337,11 +347,14 @@ void DiskSpool::commit(const Batch& batch) {
         jobs.push_back(job);
         ids.push_back(job->id);
     }
-    if (jobs.empty()) return;
-    Commit machine(std::move(ids));
+    if (jobs.empty() && left.empty()) return;
+    Commit machine(std::move(ids), !left.empty());
     const Disk::Writer writer = [&](int file, std::size_t item) { return write(file, *jobs[item]); };
     while (const auto step = machine.next()) machine.ended(disk_.run(*step, writer));
     disk_.forget();
+    for (Job* job : left) {
+        if (machine.folder_error() != 0) job->error = machine.folder_error();
+    }
     std::function<void(const SpooledMessage&)> told;
     {
         const std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -58,6 +59,7 @@ class DiskSpool final : public Spool {
         Job* next_context = nullptr;
     };
     using Batch = std::vector<Job*>;
+    using Folders = std::map<std::string, Batch>;  // whose names have changed, and for whom
 
     awaitable<int> done_by_thread(Job& job);
     template <class Token>
@@ -68,9 +70,10 @@ class DiskSpool final : public Spool {
     bool take_batch();
     void run(const Batch& batch);
     void record(const Batch& batch);
-    void change_names(const Batch& batch);
+    Batch change_names(const Batch& batch);
+    void sync(const Folders& folders);
     int change_name(const std::string& name, const std::string& target);
-    void commit(const Batch& batch);
+    void commit(const Batch& batch, const Batch& left);
     int write(int file, Job& job);
     static void wake(const Batch& batch) noexcept;
     static bool call(Job& first) noexcept;

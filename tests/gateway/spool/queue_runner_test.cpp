@@ -44,7 +44,11 @@ class FailingSpool final : public Spool {
         message.content_octets = OneLetter::kText.size();
     }
 
-    void recover(const std::function<void(const Spooled&)>& found) override { found({message, {}, false}); }
+    protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>& found) override {
+        found({message, {}, false});
+        return std::size_t(0);
+    }
+    std::size_t recover_rest(const std::function<void(const Spooled&)>&) override { return 0; }
     void tell_of_new(std::function<void(const SpooledMessage&)>) override {}
     void use(const config::Queue&) override {}
     std::optional<protocol::Reply> refusal(std::size_t) const override { return {}; }
@@ -123,7 +127,7 @@ TEST(QueueRunner, TriesAgainWhateverIsThrownInBetween) {
         FailingSpool spool(places);
         {
             QueueRunner runner(spool, snapshot, disk);
-            runner.start();
+            ASSERT_EQ(runner.start(), "");
             EXPECT_TRUE(spool.is_removed_within(20s)) << which;
             runner.stop();
             runner.join();
