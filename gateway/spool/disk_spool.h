@@ -31,6 +31,7 @@ class DiskSpool final : public Spool {
     std::optional<protocol::Reply> refusal(std::size_t octets) const override {
         return room_.refusal(octets);
     }
+    Load load() const override { return {room_.messages(), room_.octets()}; }
     awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) override;
     bool has(const std::string& id) const override;
     protocol::Result<Spooled> read(const std::string& id) const override;

@@ -44,8 +44,10 @@ void Queue::insert(QueueEntry entry, Time due, Time now) {
     std::set<Due> place;
     std::list<Item*> turn(1);
     place.emplace();
-    auto [found, is_new] = items_.try_emplace(entry.id);
-    if (!is_new) return;
+    if (items_.contains(entry.id)) return;
+    auto& destination = destinations_[entry.destination];
+    const auto found = items_.try_emplace(entry.id).first;
+    ++destination.items;
     Item& item = found->second;
     item.place = place.extract(place.begin());
     item.turn = std::move(turn);
@@ -119,7 +121,8 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         return step_of(item, now);
     }
     auto& destination = destinations_[item.entry.destination];
-    const bool is_last_try = policy::is_expired(age_of(item, now), item.entry.attempts + 1, times_);
+    const unsigned looked_at = item.entry.attempts + item.skipped;
+    const bool is_last_try = policy::is_expired(age_of(item, now), looked_at + 1, times_);
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
     if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
     if (destination.tries >= at_once_) {
@@ -151,6 +154,7 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
 Queue::Action Queue::try_it(Item& item, Destination& destination) {
     Try due{item.entry.id, item.unrecorded};
     item.work = std::make_unique<Work>();
+    item.work->skipped = item.skipped;
     item.is_forced = false;
     item.skipped = 0;
     ++destination.tries;
@@ -258,7 +262,7 @@ std::unique_ptr<Queue::Work> Queue::judge(const Item& item, const std::vector<Tr
         (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
     }
     const auto age = age_of(item, now);
-    if (policy::is_expired(age, item.entry.attempts + 1, times_)) {
+    if (policy::is_expired(age, item.entry.attempts + 1 + item.work->skipped, times_)) {
         auto& late = delayed.recipients;
         failed.recipients.insert(failed.recipients.end(), late.begin(), late.end());
         late.clear();
@@ -325,9 +329,18 @@ void Queue::recorded(Item& item, bool is_durable, Time now) {
 }
 
 void Queue::erase(Item& item) {
-    unschedule(item);
+    withdraw(item);
     if (item.turn.empty()) urgent_.remove(&item);
+    const auto destination = destinations_.find(item.entry.destination);
+    if (--destination->second.items == 0) destinations_.erase(destination);
     items_.erase(items_.find(item.entry.id));
+}
+
+// The place of a try may have been meant for it; who waits for one would wait for ever.
+void Queue::withdraw(Item& item) {
+    if (item.waits == Waits::no) return;
+    unschedule(item);
+    free_a_place(destinations_[item.entry.destination], item.since);
 }
 
 void Queue::gone(const std::string& id, Time now) {
@@ -356,7 +369,7 @@ bool Queue::retry(const std::string& id, Time now) {
 bool Queue::hold(const std::string& id) {
     Item* item = waiting(id);
     if (!item) return false;
-    unschedule(*item);
+    withdraw(*item);
     item->entry.is_held = true;
     return true;
 }

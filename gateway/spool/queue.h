@@ -124,6 +124,7 @@ class Queue {
         std::deque<Notify> notices;
         std::vector<std::size_t> done;  // recipients that need no further try
         bool is_any_open = false;       // recipients that do
+        unsigned skipped = 0;           // as the message's, before this try
         std::string why;
     };
     enum class Waits { no, for_its_time, for_a_place };
@@ -146,6 +147,7 @@ class Queue {
         std::list<Item*> turn;
     };
     struct Destination {
+        std::size_t items = 0;  // when the last one goes, it is forgotten
         std::size_t tries = 0;
         bool is_away = false;            // the last try reached no server
         Time probe_from{};               // then a single try is worth it
@@ -157,6 +159,7 @@ class Queue {
     void schedule(Item& item, Time due);
     void unschedule(Item& item);
     void pause(Item& item, Time now);
+    void withdraw(Item& item);
     std::chrono::milliseconds spread_of(std::size_t messages);
     std::optional<Action> begin(Item& item, Time now);
     std::optional<Action> put_off(Item& item, Time now);

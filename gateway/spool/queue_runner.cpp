@@ -37,7 +37,7 @@ QueueRunner::QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot,
       environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))),
       queue_(environment_->settings, std::random_device()()),
       folder_(environment_->settings.state + "/spool"),
-      notifier_(spool, context_, folder_),
+      notifier_(spool, context_, folder_, counts_),
       control_(context_, *this),
       timer_(context_),
       reading_(context_) {}
@@ -209,12 +209,12 @@ void QueueRunner::begin() {
         wake();
     };
     ++running_;
-    if (is_step) ++steps_;
+    is_step ? ++steps_ : ++counts_.tries;
     try {
         asio::co_spawn(context_, carry_out(begun), done);
     } catch (...) {
         if (begun.has_started) throw;  // then its end is seen
-        if (is_step) --steps_;
+        is_step ? --steps_ : --counts_.tries;
         std::visit([this](const auto& due) { queue_.put_back(due.id, Clock::now()); }, begun.due);
         begun_.erase(place);
         throw;
@@ -260,6 +260,8 @@ void QueueRunner::ended(const Queue::Try& due, const Attempt& attempt) {
     } else {
         queue_.ended(due.id, tried, Clock::now());
     }
+    for (const Tried& each : tried) ++counts_.tried[static_cast<std::size_t>(each.outcome.fate)];
+    --counts_.tries;
 }
 
 awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {

@@ -15,6 +15,7 @@
 #include "gateway/spool/control_server.h"
 #include "gateway/spool/notifier.h"
 #include "gateway/spool/queue.h"
+#include "gateway/spool/queue_counts.h"
 #include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
@@ -36,6 +37,7 @@ class QueueRunner final : private ControlServer::Executor {
     void drain();
     // Tries that run, and what is being written down.
     std::size_t running() const { return running_; }
+    const QueueCounts& counts() const { return counts_; }
     void stop();
     void join();
     // Whether the thread has come round since the last call; for the watchdog.
@@ -87,6 +89,7 @@ class QueueRunner final : private ControlServer::Executor {
     std::shared_ptr<Environment> environment_;
     Queue queue_;
     const std::string folder_;  // the spool's
+    QueueCounts counts_;
     Notifier notifier_;
     ControlServer control_;
     asio::steady_timer timer_;      // until the queue wants something next
