@@ -53,6 +53,7 @@ class FailingSpool final : public Spool {
     void use(const config::Queue&) override {}
     std::optional<protocol::Reply> refusal(std::size_t) const override { return {}; }
     awaitable<int> commit(asio::io_context&, SpooledMessage, Content&) override { co_return EIO; }
+    Load load() const override { return {1, message.content_octets}; }
     bool has(const std::string&) const override { return true; }
     protocol::Result<Spooled> read(const std::string&) const override {
         fail_at(Fails::read);
