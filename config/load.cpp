@@ -9,6 +9,7 @@
 #include "config/load_downstream.h"
 #include "config/load_entrance.h"
 #include "config/load_limits.h"
+#include "config/load_metrics.h"
 #include "config/load_notifications.h"
 #include "config/load_policy.h"
 #include "config/load_queue.h"
@@ -107,6 +108,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_recipients(top, settings.recipients, folder);
     read_queue(top, settings.queue);
     read_notifications(top, settings, folder);
+    read_metrics(top, settings.metrics);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);

@@ -41,12 +41,20 @@ milliseconds Queue::spread_of(std::size_t messages) {
     return milliseconds(random_() % (static_cast<std::uint64_t>(most.count()) + 1));
 }
 
+// What it will need to wait and to have its turn, it gets here.
 void Queue::insert(QueueEntry entry, Time due, Time now) {
-    auto [place, is_new] = items_.try_emplace(entry.id);
-    if (!is_new) return;
-    Item& item = place->second;
+    std::set<Due> place;
+    std::list<Item*> turn(1);
+    place.emplace();
+    if (items_.contains(entry.id)) return;
+    auto& destination = destinations_[entry.destination];
+    const auto found = items_.try_emplace(entry.id).first;
+    ++destination.items;
+    Item& item = found->second;
+    item.place = place.extract(place.begin());
+    item.turn = std::move(turn);
+    item.turn.front() = &item;
     item.entry = std::move(entry);
-    item.destination = &destinations_[item.entry.destination];
     item.since = now;
     item.number = ++number_;
     if (!item.entry.is_held) schedule(item, due);
@@ -64,29 +72,17 @@ void Queue::schedule(Item& item, Time due) {
     unschedule(item);
     item.due = due;
     item.waits = Waits::for_its_time;
-    due_.emplace(due, item.number, &item);
-    if (item.is_finished) return;
-    ++item.destination->waiting;
-    watch(*item.destination);
+    item.place.value() = {due, item.number, &item};
+    due_.insert(std::move(item.place));
+    if (!item.is_finished) ++destinations_.at(item.entry.destination).waiting;
 }
 
 // Whoever waits for a place is passed over when it gets one.
 void Queue::unschedule(Item& item) {
     const Waits before = std::exchange(item.waits, Waits::no);
     if (before != Waits::for_its_time) return;
-    due_.erase({item.due, item.number, &item});
-    if (item.is_finished) return;
-    --item.destination->waiting;
-    watch(*item.destination);
-}
-
-// While one is away its messages may wait for hours; who finds out that it is back is one of them.
-void Queue::watch(Destination& destination) {
-    if (destination.watched) probes_.erase({*destination.watched, &destination});
-    destination.watched.reset();
-    if (!destination.is_away || destination.tries > 0 || destination.waiting == 0) return;
-    destination.watched = destination.probe_from;
-    probes_.emplace(destination.probe_from, &destination);
+    item.place = due_.extract({item.due, item.number, &item});
+    if (!item.is_finished) --destinations_.at(item.entry.destination).waiting;
 }
 
 void Queue::pause(Item& item, Time now) {
@@ -98,23 +94,31 @@ std::optional<Queue::Time> Queue::wake_at() const {
     if (!urgent_.empty()) return Time::min();
     if (due_.empty() || tries_ >= kMostTries) return {};
     const Time due = std::get<Time>(*due_.begin());
-    return probes_.empty() ? due : std::min(due, probes_.begin()->first);
+    const auto* away = first_to_probe();
+    return away ? std::min(due, away->second.probe_from) : due;
 }
 
 std::optional<Queue::Action> Queue::next(Time now) {
-    while (!urgent_.empty()) {
-        const std::string id = std::move(urgent_.front());
-        urgent_.pop_front();
-        const auto found = items_.find(id);
-        if (found != items_.end() && found->second.work) return step_of(found->second, now);
+    if (!urgent_.empty()) {
+        Item& item = *urgent_.front();
+        Action step = step_of(item, now);
+        item.turn.splice(item.turn.end(), urgent_, urgent_.begin());
+        return step;
     }
     while (!due_.empty() && tries_ < kMostTries && std::get<Time>(*due_.begin()) <= now) {
         Item& item = *std::get<Item*>(*due_.begin());
         unschedule(item);
-        if (auto action = begin(item, now)) return action;
+        try {
+            if (auto action = begin(item, now)) return action;
+        } catch (...) {  // memory is short: as if it had not had its turn
+            item.work.reset();
+            schedule(item, item.due);
+            throw;
+        }
     }
-    if (probes_.empty() || tries_ >= kMostTries || probes_.begin()->first > now) return {};
-    return probe(*next_probe(*probes_.begin()->second), now);
+    const auto* away = tries_ < kMostTries ? first_to_probe() : nullptr;
+    if (away && away->second.probe_from <= now) return probe(*away, now);
+    return {};
 }
 
 // It is due: tried, or put off, or parked until there is a place.
@@ -125,16 +129,16 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         item.work->step = Step::remove;
         return step_of(item, now);
     }
-    auto& destination = *item.destination;
+    auto& destination = destinations_[item.entry.destination];
+    const bool is_last_try = is_due_for_the_last_time(item, item.skipped, now);
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
-    if (destination.is_away && !is_probe && !is_too_old(item, now) && !item.is_forced)
-        return put_off(item, now);
+    if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
     if (destination.tries >= at_once_) {
-        item.waits = Waits::for_a_place;
         destination.parked.push_back(item.entry.id);
+        item.waits = Waits::for_a_place;
         return {};
     }
-    return try_it(item);
+    return try_it(item, destination);
 }
 
 // Nobody is there, as others have found out. The journal hears how old it gets all the same: what is put off
@@ -142,7 +146,7 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
 std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     ++item.skipped;
     // It may have got the place of a try; who waits for it would wait for ever.
-    free_a_place(*item.destination, now);
+    free_a_place(destinations_[item.entry.destination], now);
     if (age_of(item, now) - item.entry.age < times_.max) {
         pause(item, now);
         return {};
@@ -155,49 +159,75 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     return step_of(item, now);
 }
 
-Queue::Action Queue::try_it(Item& item) {
+Queue::Action Queue::try_it(Item& item, Destination& destination) {
+    Try due{item.entry.id, item.unrecorded};
     item.work = std::make_unique<Work>();
+    item.work->skipped = item.skipped;
     item.is_forced = false;
-    ++item.destination->tries;
+    item.skipped = 0;
+    ++destination.tries;
     ++tries_;
-    watch(*item.destination);
-    return Try{item.entry.id, item.unrecorded};
+    return due;
+}
+
+bool Queue::is_due_for_the_last_time(const Item& item, unsigned skipped, Time now) const {
+    return policy::is_expired(age_of(item, now), item.entry.attempts + skipped + 1, times_);
+}
+
+// While one is away its messages may wait for hours; who finds out that it is back is one of them.
+const Queue::Destinations::value_type* Queue::first_to_probe() const {
+    const Destinations::value_type* first = nullptr;
+    for (const auto& each : destinations_) {
+        const Destination& destination = each.second;
+        if (!destination.is_away || destination.tries > 0 || destination.waiting == 0) continue;
+        if (!first || destination.probe_from < first->second.probe_from) first = &each;
+    }
+    return first;
 }
 
 // By turns: there may be one over which each connection breaks, and it must not stand for all.
-Queue::Item* Queue::next_probe(const Destination& destination) {
+Queue::Item& Queue::next_probe(const Destinations::value_type& of) {
     Item *first = nullptr, *next = nullptr;
     for (auto& [id, item] : items_) {
         const bool is_waiting = item.waits == Waits::for_its_time && !item.is_finished;
-        if (item.destination != &destination || !is_waiting) continue;
+        if (!is_waiting || item.entry.destination != of.first) continue;
         if (!first || item.number < first->number) first = &item;
-        if (item.number > destination.last_tried && (!next || item.number < next->number)) next = &item;
+        const bool is_behind = item.number > of.second.last_tried;
+        if (is_behind && (!next || item.number < next->number)) next = &item;
     }
-    return next ? next : first;
+    return next ? *next : *first;
 }
 
 // Before its time. What nothing could be found out with is no reason for the next one at once.
-Queue::Action Queue::probe(Item& item, Time now) {
-    const Time due = item.due;
+Queue::Action Queue::probe(const Destinations::value_type& of, Time now) {
+    Item& item = next_probe(of);
+    Destination& destination = destinations_.at(of.first);
+    Action action = try_it(item, destination);
+    item.work->due = item.due;
     unschedule(item);
-    item.destination->probe_from = now + kProbePause;
-    Action action = try_it(item);
-    item.work->due = due;
+    destination.probe_from = now + kProbePause;
     return action;
 }
 
 // Still nobody is there: as if this probe had not been. Else each would grow the journal by a line.
 bool Queue::is_of_no_account(const Item& item, const std::vector<Tried>& tried, Time now) const {
-    return item.work->due && is_away(tried) && !is_too_old(item, now) && !tells_delay(item, now);
-}
-
-// Then it is tried, destination or no, until that has been often enough to give it up.
-bool Queue::is_too_old(const Item& item, Time now) const {
-    return age_of(item, now) >= times_.expire;
+    const bool was_last_try = is_due_for_the_last_time(item, item.work->skipped, now);
+    return item.work->due && is_away(tried) && !was_last_try && !tells_delay(item, now);
 }
 
 bool Queue::tells_delay(const Item& item, Time now) const {
     return delay_after_.count() > 0 && age_of(item, now) >= delay_after_ && !item.entry.is_delay_told;
+}
+
+void Queue::put_back(const std::string& id, Time now) {
+    const auto found = items_.find(id);
+    if (found == items_.end() || !found->second.work) return;
+    Item& item = found->second;
+    if (!item.work->is_try) return be_next(item);
+    leave(item, {}, now);
+    item.work.reset();
+    item.is_forced = true;  // that it is its turn has been found out already
+    schedule(item, now);
 }
 
 Queue::Action Queue::step_of(Item& item, Time now) {
@@ -219,21 +249,23 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
     Item& item = found->second;
-    leave(item, tried, now);
     if (is_of_no_account(item, tried, now)) {
+        leave(item, tried, now);
+        item.skipped = item.work->skipped;
         const Time due = *item.work->due;
         item.work.reset();
         return schedule(item, due);
     }
+    auto work = judge(item, tried, now);
     ++item.entry.attempts;
-    item.skipped = 0;
-    judge(item, tried, now);
+    leave(item, tried, now);
+    item.work = std::move(work);
     go_on(item);
 }
 
 // The try gives its place to another one, and what it has learnt of the destination to all.
 void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
-    auto& destination = *item.destination;
+    auto& destination = destinations_.at(item.entry.destination);
     --destination.tries;
     --tries_;
     const bool was_away = destination.is_away;
@@ -243,9 +275,8 @@ void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
         destination.probe_from = now + std::min(policy::pause_after(1, times_, random_()), kProbePause);
     } else if (!tried.empty()) {
         destination.is_away = false;
-        if (was_away) came_back(destination, now);
+        if (was_away) came_back(item.entry.destination, now);
     }
-    watch(destination);
     free_a_place(destination, now);
 }
 
@@ -258,11 +289,16 @@ void Queue::free_a_place(Destination& destination, Time now) {
     }
 }
 
-// All that waited for it is tried soon, whatever its own pause was.
-void Queue::came_back(Destination& destination, Time now) {
+// All that waited for it is tried soon, whatever its own pause was; where memory is short, when that is over.
+void Queue::came_back(const std::string& destination, Time now) {
     std::vector<Item*> theirs;
-    for (auto& [id, item] : items_) {
-        if (item.waits == Waits::for_its_time && item.destination == &destination) theirs.push_back(&item);
+    try {
+        for (auto& [id, item] : items_) {
+            if (item.waits == Waits::for_its_time && item.entry.destination == destination)
+                theirs.push_back(&item);
+        }
+    } catch (const std::bad_alloc&) {
+        return;
     }
     std::sort(theirs.begin(), theirs.end(), [](auto* a, auto* b) { return a->number < b->number; });
     for (Item* item : theirs) {
@@ -271,9 +307,12 @@ void Queue::came_back(Destination& destination, Time now) {
     }
 }
 
-void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
-    Work& work = *item.work;
+// What follows from a try. Whatever will be noted of it later finds room here.
+std::unique_ptr<Queue::Work> Queue::judge(const Item& item, const std::vector<Tried>& tried, Time now) const {
+    auto judged = std::make_unique<Work>();
+    Work& work = *judged;
     work.is_try = false;
+    work.done.reserve(item.unrecorded.size() + tried.size());
     work.done = item.unrecorded;
     work.is_any_open = tried.empty();  // nothing was found out
     Notify failed{item.entry.id, Notify::What::failed, {}}, relayed{item.entry.id, Notify::What::relayed, {}},
@@ -287,8 +326,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
         work.why = each.outcome.reply.text();
         (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
     }
-    const auto age = age_of(item, now);
-    if (policy::is_expired(age, item.entry.attempts, times_)) {
+    if (is_due_for_the_last_time(item, item.work->skipped, now)) {
         auto& late = delayed.recipients;
         failed.recipients.insert(failed.recipients.end(), late.begin(), late.end());
         late.clear();
@@ -298,6 +336,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
     for (auto* notice : {&relayed, &failed, &delayed}) {
         if (!notice->recipients.empty()) work.notices.push_back(std::move(*notice));
     }
+    return judged;
 }
 
 void Queue::go_on(Item& item) {
@@ -308,7 +347,11 @@ void Queue::go_on(Item& item) {
         work.step = work.is_any_open ? Step::record : Step::remove;
         item.is_finished = !work.is_any_open;
     }
-    urgent_.push_back(item.entry.id);
+    be_next(item);
+}
+
+void Queue::be_next(Item& item) {
+    urgent_.splice(urgent_.end(), item.turn);
 }
 
 void Queue::done(const std::string& id, int error, Time now) {
@@ -349,8 +392,18 @@ void Queue::recorded(Item& item, bool is_durable, Time now) {
 }
 
 void Queue::erase(Item& item) {
+    withdraw(item);
+    if (item.turn.empty()) urgent_.remove(&item);
+    const auto destination = destinations_.find(item.entry.destination);
+    if (--destination->second.items == 0) destinations_.erase(destination);
+    items_.erase(items_.find(item.entry.id));
+}
+
+// The place of a try may have been meant for it; who waits for one would wait for ever.
+void Queue::withdraw(Item& item) {
+    if (item.waits == Waits::no) return;
     unschedule(item);
-    items_.erase(std::string(item.entry.id));
+    free_a_place(destinations_[item.entry.destination], item.since);
 }
 
 void Queue::gone(const std::string& id, Time now) {

@@ -21,7 +21,7 @@ bool Queue::retry(const std::string& id, Time now) {
 bool Queue::hold(const std::string& id) {
     Item* item = waiting(id);
     if (!item) return false;
-    unschedule(*item);
+    withdraw(*item);
     item->entry.is_held = true;
     return true;
 }
