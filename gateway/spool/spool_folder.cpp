@@ -19,8 +19,8 @@
 namespace gatepost::gateway {
 namespace {
 
-constexpr std::chrono::seconds kLockPatience{3};
-constexpr std::chrono::milliseconds kLockPause{50};
+constexpr std::chrono::seconds kPatience{3};
+constexpr std::chrono::milliseconds kPause{50};
 using protocol::Problem;
 using protocol::Result;
 
@@ -55,10 +55,10 @@ Result<Descriptor> take_lock(const std::string& folder) {
     Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!lock.is_open()) return Problem{remedy(file + ": " + why(errno))};
     // `gatepost queue` has it for a moment: gatepost's start must not fail over that.
-    const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
     int taken = ::flock(lock.number(), LOCK_EX | LOCK_NB);
     while (taken != 0 && errno == EWOULDBLOCK && std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(kLockPause);
+        std::this_thread::sleep_for(kPause);
         taken = ::flock(lock.number(), LOCK_EX | LOCK_NB);
     }
     if (taken != 0) {
@@ -103,21 +103,26 @@ Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
     return SpoolFolder(path, std::move(folder), std::move(*lock));
 }
 
-std::vector<std::string> SpoolFolder::names_in(const char* shelf) const {
+Result<std::vector<std::string>> SpoolFolder::names_in(const char* shelf) const {
+    const std::string path = path_ + "/" + shelf;
     std::vector<std::string> names;
-    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir((path_ + "/" + shelf).c_str()), ::closedir);
-    while (folder) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+    if (!folder) return Problem{path + ": " + why(errno)};
+    for (;;) {
+        errno = 0;  // the only way to tell the end from a failure
         const dirent* entry = ::readdir(folder.get());
-        if (!entry) break;
+        if (!entry && errno != 0) return Problem{path + ": " + why(errno)};
+        if (!entry) return names;
         const std::string_view found = entry->d_name;
         if (found != "." && found != "..") names.emplace_back(found);
     }
-    return names;
 }
 
 void SpoolFolder::sweep() const {
     std::size_t swept = 0;
-    for (const auto& found : names_in("tmp")) {
+    const auto left = names_in("tmp");
+    if (!left) return;  // until the next start
+    for (const auto& found : *left) {
         if (::unlinkat(folder_.number(), ("tmp/" + found).c_str(), 0) == 0) ++swept;
     }
     if (swept == 0) return;
@@ -138,43 +143,74 @@ void SpoolFolder::set_aside(Shelf shelf, const std::string& found, const std::st
                   .add("remedy", "it lies in " + path_ + "/corrupt for you to look at"));
 }
 
-void SpoolFolder::recover(const std::function<void(const Spooled&, std::size_t octets)>& found) const {
-    std::size_t verified = 0;
+Result<std::vector<SpoolFolder::Place>> SpoolFolder::queued() const {
+    std::vector<Place> places;
     for (const Shelf shelf : {Shelf::queue, Shelf::hold}) {
+        const auto deadline = std::chrono::steady_clock::now() + kPatience;
         auto names = names_in(name(shelf));
-        std::sort(names.begin(), names.end());  // ids begin with the time: the oldest first
-        for (const auto& each : names) recover(shelf, each, verified, found);
+        while (!names && std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::sleep_for(kPause);
+            names = names_in(name(shelf));
+        }
+        if (!names)
+            return Problem{"spool: " + names.problem() +
+                           "; what lies there must be known before gatepost begins: look at the disk and the "
+                           "kernel's log"};
+        std::sort(names->begin(), names->end());  // ids begin with the time: the oldest first
+        for (auto& each : *names) places.push_back({shelf, std::move(each)});
     }
+    return places;
 }
 
-void SpoolFolder::recover(Shelf shelf, const std::string& id, std::size_t& verified,
-                          const std::function<void(const Spooled&, std::size_t octets)>& found) const {
-    const std::string file_name = std::string(name(shelf)) + "/" + id;
-    if (!is_spool_id(id)) return set_aside(shelf, id, "no message of gatepost");
-    const auto file = SpooledFile::open(folder_.number(), file_name);
-    if (!file && file.problem().empty()) {  // it may be readable later
-        LogLine line("spool");
-        log_error(line.add("state", "cannot be read").add("file", file_name).add("why", why(errno)));
-        return;
+std::vector<SpoolFolder::Place> SpoolFolder::recover(const std::vector<Place>& places,
+                                                     const std::function<void(const Spooled&)>& found) const {
+    std::size_t verified = 0;
+    std::vector<Place> unread;
+    for (const auto& place : places) {
+        if (!recover(place, verified, found)) unread.push_back(place);
     }
-    if (!file) return set_aside(shelf, id, file.problem());
-    if (file->message().id != id) return set_aside(shelf, id, "the file of another message");
-    if (shelf == Shelf::hold && octets("queue/" + id) > 0) return set_aside(shelf, id, "is in queue/ too");
+    return unread;
+}
+
+// False: it cannot be read now.
+bool SpoolFolder::recover(const Place& place, std::size_t& verified,
+                          const std::function<void(const Spooled&)>& found) const {
+    const auto& [shelf, id] = place;
+    const std::string file_name = std::string(name(shelf)) + "/" + id;
+    const auto aside = [&](const std::string& why) {
+        set_aside(shelf, id, why);
+        return true;
+    };
+    if (!is_spool_id(id)) return aside("no message of gatepost");
+    const auto file = SpooledFile::open(folder_.number(), file_name);
+    if (!file && file.problem().empty()) {
+        const int error = errno;
+        if (error == ENOENT) return true;  // somebody has taken it away meanwhile
+        LogLine line("spool");
+        log_error(line.add("state", "cannot be read")
+                      .add("file", file_name)
+                      .add("why", why(error))
+                      .add("remedy", "it is tried again until it can be"));
+        return false;
+    }
+    if (!file) return aside(file.problem());
+    if (file->message().id != id) return aside("the file of another message");
+    if (shelf == Shelf::hold && octets("queue/" + id) > 0) return aside("is in queue/ too");
     if (verified < kVerifiedAtStart) {
-        if (file->look() == SpooledFile::State::damaged)
-            return set_aside(shelf, id, "damaged: its digest is another");
+        if (file->look() == SpooledFile::State::damaged) return aside("damaged: its digest is another");
         verified += file->octets();
     }
     const std::size_t end = file->journal_at() + file->journal().octets;
-    if (end < file->octets()) {
-        Descriptor torn(::openat(folder_.number(), file_name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-        if (torn.is_open() && ::ftruncate(torn.number(), static_cast<off_t>(end)) == 0) {
-            LogLine line("spool");
-            log_warning(
-                line.add("state", "journal cut").add("file", file_name).add("octets", file->octets() - end));
-        }
-    }
-    found({file->message(), file->journal().state, shelf == Shelf::hold}, end);
+    if (end < file->octets()) cut_journal(file_name, file->octets(), end);
+    found({file->message(), file->journal().state, shelf == Shelf::hold});
+    return true;
+}
+
+void SpoolFolder::cut_journal(const std::string& file_name, std::size_t octets, std::size_t end) const {
+    const Descriptor torn(::openat(folder_.number(), file_name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!torn.is_open() || ::ftruncate(torn.number(), static_cast<off_t>(end)) != 0) return;
+    LogLine line("spool");
+    log_warning(line.add("state", "journal cut").add("file", file_name).add("octets", octets - end));
 }
 
 std::size_t SpoolFolder::octets(const std::string& file_name) const {
@@ -204,7 +240,9 @@ void SpoolFolder::remove_dead(std::chrono::system_clock::time_point now, std::ch
     if (kept.count() == 0) return;
     const auto limit =
         std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch() - kept).count();
-    for (const auto& id : names_in("dead")) {
+    const auto letters = names_in("dead");
+    if (!letters) return;  // until the next look
+    for (const auto& id : *letters) {
         const std::string file_name = "dead/" + id;
         struct stat status {};
         if (::fstatat(folder_.number(), file_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/spool/descriptor.h"
 #include "gateway/spool/spool.h"
@@ -24,9 +25,16 @@ class SpoolFolder {
 
     // Nothing of tmp/ was ever acknowledged.
     void sweep() const;
-    // What lies in queue/ and hold/. What is torn or foreign goes to corrupt/ with a log line; the journal of
-    // a file ends behind its last good line.
-    void recover(const std::function<void(const Spooled&, std::size_t octets)>& found) const;
+    struct Place {
+        Shelf shelf;
+        std::string name;
+    };
+    // What lies in queue/ and hold/, the oldest first; the problem: one of them cannot be listed.
+    protocol::Result<std::vector<Place>> queued() const;
+    // Reads these. What is torn or foreign goes to corrupt/ with a log line; the journal of a file ends
+    // behind its last good line. Returned are those that cannot be read now, but perhaps later.
+    std::vector<Place> recover(const std::vector<Place>& places,
+                               const std::function<void(const Spooled&)>& found) const;
     void set_aside(Shelf shelf, const std::string& name, const std::string& why) const;
 
     // In which of queue/, hold/ and dead/ it lies: "queue/ID"; empty if in none.
@@ -41,9 +49,10 @@ class SpoolFolder {
   private:
     SpoolFolder(std::string path, Descriptor folder, Descriptor lock)
         : path_(std::move(path)), folder_(std::move(folder)), lock_(std::move(lock)) {}
-    void recover(Shelf shelf, const std::string& name, std::size_t& verified,
-                 const std::function<void(const Spooled&, std::size_t octets)>& found) const;
-    std::vector<std::string> names_in(const char* shelf) const;
+    bool recover(const Place& place, std::size_t& verified,
+                 const std::function<void(const Spooled&)>& found) const;
+    void cut_journal(const std::string& file_name, std::size_t octets, std::size_t end) const;
+    protocol::Result<std::vector<std::string>> names_in(const char* shelf) const;
 
     std::string path_;
     Descriptor folder_, lock_;

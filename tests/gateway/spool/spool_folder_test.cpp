@@ -1,0 +1,109 @@
+#include "gateway/spool/spool_folder.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "auth/crypto.h"
+#include "tests/support/temporary_folder.h"
+
+namespace gatepost::gateway {
+namespace {
+
+// The next open() fails with EMFILE as long as this is there.
+class NoDescriptors {
+  public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const Descriptor next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(next.number());
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+  private:
+    rlimit before_{};
+};
+
+class SpoolFolderTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        auto result = SpoolFolder::open(folder_ / "spool");
+        ASSERT_TRUE(result) << result.problem();
+        opened_.emplace(std::move(*result));
+    }
+    std::string file(const std::string& name) const { return folder_ / ("spool/" + name); }
+    void put(const std::string& shelf, const std::string& id) const {
+        SpooledMessage message;
+        message.id = id;
+        message.sender.reverse_path = protocol::parse_reverse_path("<sender@example.net>")->path;
+        message.recipients.push_back({protocol::parse_forward_path("<user@example.org>")->path});
+        message.content_octets = 3;
+        const auto head = spool_head(message);
+        ASSERT_TRUE(head) << head.problem();
+        auth::Sha256 hash;
+        hash.update(*head);
+        hash.update("x\r\n");
+        std::ofstream(file(shelf + "/" + id), std::ios::binary) << *head << "x\r\n"
+                                                                << spool_trailer(hash.finish());
+    }
+    std::vector<SpoolFolder::Place> recover(const std::vector<SpoolFolder::Place>& places) {
+        return opened_->recover(places, [this](const Spooled& each) { found_.push_back(each.message.id); });
+    }
+
+    tests::TemporaryFolder folder_;
+    std::optional<SpoolFolder> opened_;
+    std::vector<std::string> found_;
+};
+
+TEST_F(SpoolFolderTest, ListsQueueAndHoldTheOldestFirst) {
+    for (const char* id : {"3c", "1a", "2b"}) put("queue", id);
+    put("hold", "0h");
+    const auto places = opened_->queued();
+    ASSERT_TRUE(places) << places.problem();
+    ASSERT_EQ(places->size(), 4u);
+    EXPECT_EQ(recover(*places).size(), 0u);
+    EXPECT_EQ(found_, (std::vector<std::string>{"1a", "2b", "3c", "0h"}));
+}
+
+// What cannot be opened for want of descriptors is neither lost nor damaged: it is given back, to be read
+// later.
+TEST_F(SpoolFolderTest, GivesBackWhatCannotBeReadNow) {
+    put("queue", "1a");
+    put("hold", "2b");
+    const auto places = opened_->queued();
+    ASSERT_TRUE(places) << places.problem();
+    std::vector<SpoolFolder::Place> unread;
+    {
+        const NoDescriptors none;
+        unread = recover(*places);
+    }
+    EXPECT_TRUE(found_.empty());
+    EXPECT_TRUE(std::filesystem::is_empty(file("corrupt")));
+    ASSERT_EQ(unread.size(), 2u);
+    std::filesystem::remove(file("hold/2b"));  // taken away by somebody, meanwhile
+    EXPECT_EQ(recover(unread).size(), 0u);
+    EXPECT_EQ(found_, std::vector<std::string>{"1a"});
+}
+
+// An empty list would mean that nothing lies there.
+TEST_F(SpoolFolderTest, SaysWhenTheQueueCannotBeListed) {
+    put("queue", "1a");
+    std::optional<protocol::Result<std::vector<SpoolFolder::Place>>> places;
+    {
+        const NoDescriptors none;
+        places = opened_->queued();
+    }
+    ASSERT_FALSE(*places);
+    EXPECT_NE(places->problem().find("spool/queue: Too many open files"), std::string::npos)
+        << places->problem();
+}
+
+}  // namespace
+}  // namespace gatepost::gateway
