@@ -10,7 +10,6 @@ from time import monotonic
 
 KILL_WINDOW = 1.0  # seconds from a reply of the downstream to a kill that may have come before our record of it
 READ_LATE = 0.25   # seconds by which the downstream may come to read what had been sent before the kill
-RETRY = 1.0        # seconds after which a record that failed is tried again: the first pause of the queue in these runs
 
 # Reasons for a copy too many.
 DOWNSTREAM = "the downstream's reply was lost"
@@ -163,7 +162,7 @@ class Ledger:
         kills = [time for time in self.kills if copy.time - READ_LATE <= time <= after.time]
         if any(time <= copy.replied + KILL_WINDOW for time in kills):
             return KILLED
-        if any(0 <= killed - failed <= RETRY + KILL_WINDOW for killed in kills for failed in self.failed_records(copy)):
+        if any(0 <= killed - failed <= KILL_WINDOW for killed in kills for failed in self.failed_records(copy)):
             return DISK
         return None
 
