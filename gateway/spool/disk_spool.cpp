@@ -291,8 +291,9 @@ void DiskSpool::record(const Batch& batch) {
         if (job->kind != Job::Kind::record) continue;
         const std::string name = folder_.find_queued(job->id);
         job->error = ENOENT;
-        const auto file = name.empty() ? protocol::Result<SpooledFile>(protocol::Problem{})
-                                       : SpooledFile::open(folder_.number(), name);
+        if (name.empty()) continue;
+        const auto file = SpooledFile::open(folder_.number(), name);
+        if (!file) job->error = file.problem().empty() ? errno : EIO;
         if (!file) continue;
         // Thousands of tries: what says that a recipient is done must still be read at the next start.
         const bool is_long = file->journal().octets > kMaxJournal / 2 && job->entry.done.empty();
@@ -306,7 +307,8 @@ void DiskSpool::record(const Batch& batch) {
     }
     disk_.forget();
     for (const Job* job : batch) {
-        if (job->kind == Job::Kind::record && job->error != 0) log_failure("record", job->id, job->error);
+        const bool has_failed = job->error != 0 && job->error != ENOENT;  // gone: there is nothing to keep
+        if (job->kind == Job::Kind::record && has_failed) log_failure("record", job->id, job->error);
     }
 }
 

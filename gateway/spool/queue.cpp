@@ -127,6 +127,7 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         item.work = std::make_unique<Work>();
         item.work->is_try = false;
         item.work->step = Step::remove;
+        item.work->done = item.unrecorded;
         return step_of(item, now);
     }
     auto& destination = destinations_[item.entry.destination];
@@ -361,9 +362,18 @@ void Queue::done(const std::string& id, int error, Time now) {
     switch (item.work->step) {
         case Step::notify: return told(item, error == 0);
         case Step::record: return recorded(item, error == 0, now);
-        case Step::remove: break;
+        case Step::remove: return removed(item, error == 0, now);
     }
-    if (error == 0) return erase(item);
+}
+
+// A file that stays for now must say that nobody in it is left: the next start would send it again.
+void Queue::removed(Item& item, bool is_durable, Time now) {
+    if (is_durable) return erase(item);
+    if (!item.work->done.empty()) {
+        item.work->step = Step::record;
+        be_next(item);
+        return;
+    }
     item.work.reset();
     schedule(item, now + times_.first);
 }
@@ -388,7 +398,11 @@ void Queue::recorded(Item& item, bool is_durable, Time now) {
     item.unrecorded.clear();
     if (!is_durable) item.unrecorded = std::move(item.work->done);
     item.work.reset();
-    pause(item, now);
+    if (item.is_finished) {
+        schedule(item, now + times_.first);
+    } else {
+        pause(item, now);
+    }
 }
 
 void Queue::erase(Item& item) {

@@ -68,7 +68,8 @@ class Queue {
         std::string id;
         JournalEntry entry;
     };
-    // Nothing is left to do; afterwards done().
+    // Nothing is left to do; afterwards done(). If it fails, the journal hears of it, and it is done again
+    // later.
     struct Remove {
         std::string id;
     };
@@ -184,6 +185,7 @@ class Queue {
     void be_next(Item& item);
     void told(Item& item, bool is_durable);
     void recorded(Item& item, bool is_durable, Time now);
+    void removed(Item& item, bool is_durable, Time now);
     void erase(Item& item);
     std::chrono::seconds age_of(const Item& item, Time now) const;
 

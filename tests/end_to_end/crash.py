@@ -88,7 +88,9 @@ class Run:
             await asyncio.sleep(0.2)
 
     def note_disk_faults(self):
-        self.ledger.disk_faults += [call[0] for call in self.faults.happened()]
+        for when, call, path, action in self.faults.happened():
+            self.ledger.disk_faults.append((when, path))
+            self.ledger.events.append((when, f"{call} of {path}: {action}"))
 
     async def report(self, killer):
         total, began = self.clients.open, time.monotonic()
@@ -123,4 +125,9 @@ class Run:
         return "\n".join(lines)
 
     def close(self):
+        """What is not right can be looked into: the gateway's folder with its log stays."""
+        if not self.is_right:
+            self.gateway.is_kept = True
+            (self.gateway.folder / "ledger.log").write_text("".join(f"{line}\n" for line in self.ledger.story()))
+            print(f"  kept: {self.gateway.folder} (gatepost.log, ledger.log, state/spool)", flush=True)
         self.closing.close()

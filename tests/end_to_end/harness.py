@@ -232,6 +232,7 @@ class Gateway:
         self.files_limit = files_limit
         self.environment = environment or {}
         self.arguments = arguments or []
+        self.is_kept = False  # the folder, after close()
         self.configure(**changes)
         if listening:
             try:
@@ -312,7 +313,8 @@ class Gateway:
             if hasattr(self, "notifications"):
                 self.notifications.close()
             self.reserved.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.is_kept:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def fields_of(line):

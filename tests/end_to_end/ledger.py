@@ -2,9 +2,11 @@
 message has an id; a *pair* is an id and one of its recipients. At the end every pair that was answered 250 has arrived,
 no refused one has, and each copy too many has its reason."""
 import dataclasses
+import datetime
 import pathlib
 import re
 import zlib
+from time import monotonic
 
 KILL_WINDOW = 1.0  # seconds from a reply of the downstream to a kill that may have come before our record of it
 READ_LATE = 0.25   # seconds by which the downstream may come to read what had been sent before the kill
@@ -18,15 +20,19 @@ DISK = "the record failed on the disk"
 
 @dataclasses.dataclass
 class Copy:
-    time: float            # when the downstream had it all, of time.monotonic()
+    time: float            # when the downstream had it all, of time.monotonic(); what came later was sent later
     is_answered: bool      # the downstream's 250 went out whole, and the connection stood
     queue_id: str = ""     # under which the gateway has it
+    replied: float = 0     # when the reply went out, if later than that
+
+    def __post_init__(self):
+        self.replied = max(self.replied, self.time)
 
 
 @dataclasses.dataclass
 class Pair:
     copies: list = dataclasses.field(default_factory=list)
-    unsure: int = 0          # how often its client lost the reply to its final dot
+    unsure: list = dataclasses.field(default_factory=list)  # when its client lost the reply to its final dot
     state: str = "open"      # to its client: open, taken (250), refused (5yz)
 
 
@@ -65,9 +71,19 @@ class Ledger:
     def __init__(self, messages):
         self.entries = {entry.id: entry for entry in map(Entry, range(messages))}
         self.kills = []       # times
-        self.disk_faults = []  # times at which a call of the gateway's on its spool was made to fail
+        self.disk_faults = []  # (time, path) of calls of the gateway's on its spool that were made to fail
         self.noticed = set()  # ids of which a notification came
         self.problems = []
+        self.events = []      # (time, what)
+
+    def note(self, what):
+        self.events.append((monotonic(), what))
+
+    def story(self):
+        """What happened, a line each, with the time on the wall as in the gateway's log."""
+        began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=monotonic())
+        for when, what in sorted(self.events):
+            yield f"{began + datetime.timedelta(seconds=when):%Y-%m-%dT%H:%M:%S.%f} {when:.6f} {what}"
 
     # What the downstream saw.
 
@@ -124,27 +140,36 @@ class Ledger:
         groups = {}
         for copy in sorted(pair.copies, key=lambda each: each.time):
             groups.setdefault(copy.queue_id, []).append(copy)
-        reasons = [(before, self.reason(before)) for group in groups.values() for before in group[:-1]]
-        unsure = pair.unsure
-        for group in list(groups.values())[:-1]:
+        reasons = [(before, self.reason(before, after)) for group in groups.values()
+                   for before, after in zip(group, group[1:])]
+        unsure = sorted(pair.unsure)
+        groups = list(groups.values())
+        for group, after in zip(groups, groups[1:]):
             if not group[-1].is_answered:
                 reasons.append((group[-1], DOWNSTREAM))
-            elif unsure:
-                unsure -= 1
+            elif unsure and unsure[0] <= after[0].time:
+                unsure.pop(0)
                 reasons.append((group[-1], CLIENT))
             else:
                 reasons.append((group[-1], None))
         return reasons
 
-    def reason(self, copy):
-        """Why the gateway may have handed it over once more."""
+    def reason(self, copy, after):
+        """Why the gateway handed it over once more. It knows what was answered as long as it lives: only a kill makes it
+        forget."""
         if not copy.is_answered:
             return DOWNSTREAM
-        if any(copy.time - READ_LATE <= time <= copy.time + KILL_WINDOW for time in self.kills):
+        kills = [time for time in self.kills if copy.time - READ_LATE <= time <= after.time]
+        if any(time <= copy.replied + KILL_WINDOW for time in kills):
             return KILLED
-        if any(copy.time - 0.01 <= time <= copy.time + KILL_WINDOW for time in self.disk_faults):
+        if any(0 <= killed - failed <= KILL_WINDOW for killed in kills for failed in self.failed_records(copy)):
             return DISK
         return None
+
+    def failed_records(self, copy):
+        """When it failed to write down that this one is done: in its file, or in the folder."""
+        return [time for time, path in self.disk_faults
+                if time >= copy.time and path.rsplit("/", 1)[-1] in (copy.queue_id, "queue")]
 
     def duplicates(self):
         """{reason: number of copies}; what has no reason is a problem too."""
@@ -158,7 +183,7 @@ class Ledger:
 
     def kill_windows(self):
         """For each copy too many that a kill explains: seconds from the downstream's reply to the kill."""
-        return [min(max(time - copy.time, 0) for time in self.kills if time >= copy.time - READ_LATE)
+        return [min(max(time - copy.replied, 0) for time in self.kills if time >= copy.time - READ_LATE)
                 for _, _, pair in self.pairs() for copy, reason in self.reasons(pair) if reason == KILLED]
 
     def account(self):

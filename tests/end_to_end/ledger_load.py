@@ -36,9 +36,7 @@ class Recorder:
         self.port = self.reserved.getsockname()[1]
         self.server = None
         self.writers = set()
-        self.fresh = collections.deque(maxlen=1000)  # (writer, time, copies) that were just answered
         self.happened = collections.Counter()
-        self.answer_times = {}  # queue id -> time of the 250
 
     @property
     def url(self):
@@ -48,12 +46,10 @@ class Recorder:
         self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, limit=1 << 22, backlog=512)
 
     async def down(self):
-        """Dies: nobody listens, and all connections are reset. What was answered last may not have been read."""
+        """Dies: nobody listens, and all connections are reset. What was answered before can still be read: a reset takes
+        nothing away that Linux has received already."""
+        self.ledger.note("the downstream dies")
         self.server.close()
-        for writer, when, copies in self.fresh:
-            if writer in self.writers and when > time.monotonic() - 0.5:
-                for copy in copies:
-                    copy.is_answered = False
         for writer in list(self.writers):
             self.reset(writer)
         await asyncio.sleep(0)
@@ -166,17 +162,16 @@ class Recorder:
                 return False
             writer.write(f"{fault[6:]} 4.3.1 not now\r\n".encode())
             return True
-        copies = self.ledger.arrived(content, recipients, time.monotonic(), fault in (None, "take, slow"))
+        copies = self.ledger.arrived(content, recipients, time.monotonic(), fault is None and not writer.is_closing())
+        for copy in copies[:1]:
+            self.ledger.note(f"{unwanted} as {copy.queue_id} to {','.join(recipients)}: arrives, {fault or 'is answered'}")
         if fault == "take, slow":
             await asyncio.sleep(self.draw.random() * 2)
-            for copy in copies:  # until we answer, whoever waits for it may be killed
-                copy.time = time.monotonic()
+            for copy in copies:  # a death of ours may have cut off meanwhile whoever waits for it
+                copy.replied = time.monotonic()
                 copy.is_answered = not writer.is_closing()
             fault = None
         if fault is None:
-            self.fresh.append((writer, time.monotonic(), copies))
-            for copy in copies:
-                self.answer_times[copy.queue_id] = time.monotonic()
             writer.write(b"250 2.0.0 Taken\r\n")
             return await self.idle(writer)
         await asyncio.sleep(0)
@@ -286,16 +281,18 @@ class Clients:
             code = await self.reply(reader)
         except (OSError, EOFError, TimeoutError, asyncio.TimeoutError):
             self.replies["lost"] += 1
+            self.ledger.note(f"{entry.id}: client lost the reply")
             for pair in pairs:
-                pair.unsure += 1
+                pair.unsure.append(time.monotonic())
             raise
         self.replies[code] += 1
+        self.ledger.note(f"{entry.id} to {','.join(accepted)}: client is told {code}")
         now = time.monotonic()
         for pair in pairs:
             if code == 250:
                 pair.state = "taken"
                 if pair.copies and pair.copies[-1].is_answered:
-                    self.waits.append(now - pair.copies[-1].time)
+                    self.waits.append(now - pair.copies[-1].replied)
             elif code // 100 == 5:
                 pair.state = "refused"
 
@@ -326,6 +323,7 @@ class Killer:
     async def kill(self):
         self.gateway.process.popen.send_signal(signal.SIGKILL)
         self.ledger.kills.append(time.monotonic())
+        self.ledger.note("the gateway is killed")
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self.gateway.process.popen.wait)
         await loop.run_in_executor(None, restart, self.gateway)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What the queue makes of half a fault: one of two destinations that is away, an LMTP server that vanishes between two of
 its answers."""
+import re
 import time
 
 import harness
@@ -42,6 +43,21 @@ class Chances(SpoolCase):
         time.sleep(0.2)
         self.assertEqual([each.recipients for each in stub.messages],
                          [["bob@example.org", "eve@example.org"], ["eve@example.org"]])
+
+    def test_what_could_not_be_removed_is_not_sent_again_by_the_next_one(self):
+        ends = {"stopped": lambda gateway: gateway.stop(), "killed": self.kill}
+        for end, ends_it in ends.items():
+            with self.subTest(end):
+                gateway = self.gateway()
+                self.faults.plan("unlink /queue/ * fail EIO")
+                self.assertEqual(self.send(gateway, end, recipients=("bob@example.org", "eve@example.org")), 250)
+                file = poll(lambda: self.spool(gateway, "queue"), "it is in the queue")[0]
+                poll(lambda: re.search(rb"(?m)^try .* 0,1 ", file.read_bytes()), "the journal says that both have it")
+                ends_it(gateway)
+                self.faults.plan()
+                self.restart(gateway)
+                self.empties(gateway, "queue")
+                self.assertEqual(self.sink.copies(end), 1)
 
     def test_who_finds_no_room_in_the_envelope_gets_nothing(self):
         gateway = self.gateway("outage", limits={"recipients": 1100})

@@ -61,11 +61,39 @@ TEST_F(QueueTest, NeverSendsAgainWhatOnlyCouldNotBeRemoved) {
     add("a");
     due<Queue::Try>();
     queue_.ended("a", {{0, kTaken, "s"}}, now_);
+    due<Queue::Remove>();
+    queue_.done("a", EIO, now_);
+    due<Queue::Record>();
+    queue_.done("a", 0, now_);
     for (int i = 0; i < 5; ++i) {
+        wait();
         EXPECT_EQ(due<Queue::Remove>().id, "a");
         queue_.done("a", EIO, now_);
-        wait();
     }
+    wait();
+    due<Queue::Remove>();
+    queue_.done("a", 0, now_);
+    EXPECT_EQ(queue_.size(), 0U);
+}
+
+// Or the next start would send it again, and an orderly end would be enough for that.
+TEST_F(QueueTest, TheJournalHearsAtOnceOfWhatCouldNotBeRemoved) {
+    add("a");
+    due<Queue::Try>();
+    queue_.ended("a", {{0, kTaken, "s"}, {1, kTaken, "s"}}, now_);
+    due<Queue::Remove>();
+    queue_.done("a", EIO, now_);
+    EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0, 1}));
+    queue_.done("a", EIO, now_);
+    EXPECT_TRUE(is_idle());
+    wait();  // nor can it be written; both are tried again
+    due<Queue::Remove>();
+    queue_.done("a", EIO, now_);
+    EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0, 1}));
+    queue_.done("a", 0, now_);
+    EXPECT_TRUE(is_idle());
+    wait();
+    EXPECT_EQ(due<Queue::Remove>().id, "a");
 }
 
 TEST_F(QueueTest, KnowsWhomItDeliveredToWhenTheJournalDoesNot) {
