@@ -13,6 +13,7 @@
 #include "config/load_policy.h"
 #include "config/load_queue.h"
 #include "config/load_recipients.h"
+#include "config/load_servers.h"
 #include "config/load_smtp.h"
 #include "config/reader.h"
 #include "config/survey.h"
@@ -107,9 +108,11 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_recipients(top, settings.recipients, folder);
     read_queue(top, settings.queue);
     read_notifications(top, settings.notifications, folder);
+    refuse_loops(settings, settings.notifications.relay, top.findings());
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);
+    warn_of_small_queue(top, settings);
     read_smtp(top, settings.smtp);
     read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;
