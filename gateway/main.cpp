@@ -90,20 +90,30 @@ int run_verify(gateway::VerifyRequest request, const std::string& file, const st
 }
 
 void add_verify_options(CLI::App& command, gateway::VerifyRequest& request, std::string& resolver) {
-    command.add_option("--resolver", resolver,
-                       "DNS server to ask, ADDRESS:PORT (default: configuration, then system)");
-    command.add_option("--now", request.now, "Time of reception, Unix seconds (default: now)");
-    command.add_option("--client-ip", request.client_ip, "Address of the client that sent it")->required();
-    command.add_option("--helo", request.helo, "Name it gave in HELO or EHLO");
-    command.add_option("--mail-from", request.mail_from, "Reverse-path; '' is the null path");
-    command.add_option("--authserv-id", request.authserv_id,
-                       "Name in Authentication-Results (default: host name)");
+    command
+        .add_option("--resolver", resolver,
+                    "DNS server to ask, by its address (default: configuration, then system)")
+        ->type_name("ADDRESS:PORT");
+    command.add_option("--now", request.now, "Time of reception, Unix seconds (default: now)")
+        ->type_name("SECONDS");
+    command.add_option("--client-ip", request.client_ip, "Address of the client that sent it")
+        ->type_name("IP")
+        ->required();
+    command.add_option("--helo", request.helo, "Name it gave in HELO or EHLO")->type_name("NAME");
+    command.add_option("--mail-from", request.mail_from, "Reverse-path; '' is the null path")
+        ->type_name("ADDRESS");
+    command
+        .add_option("--authserv-id", request.authserv_id,
+                    "Name in Authentication-Results (default: the configuration's, then the host name)")
+        ->type_name("ID");
     command
         .add_option_function<std::string>(
             "--format", [&request](const std::string& format) { request.as_json = format == "json"; },
             "text for people (default), json for scripts")
-        ->check(CLI::IsMember({"json", "text"}));
+        ->type_name("json|text")
+        ->check(CLI::IsMember({"json", "text"}).description(""));
     command.add_option("MESSAGE", request.message, "The message: a file, or - for standard input")
+        ->type_name("")
         ->required();
 }
 
@@ -128,6 +138,10 @@ int run_keygen(KeygenWords words, const std::string& file, bool must_be_there) {
         if (words.is_shown_only && words.selector.empty()) words.selector = notifications.selector;
         if (words.is_shown_only && words.out.empty()) words.out = notifications.key;
     }
+    if (words.domain.empty()) {
+        std::fprintf(stderr, "gatepost keygen: say for which --domain; %s does not say it\n", file.c_str());
+        return EX_USAGE;
+    }
     const auto domain = protocol::Domain::parse(words.domain);
     const auto selector = words.selector.empty() ? gateway::selector_for(std::time(nullptr))
                                                  : protocol::Domain::parse(words.selector);
@@ -143,13 +157,19 @@ int run_keygen(KeygenWords words, const std::string& file, bool must_be_there) {
 void add_keygen_options(CLI::App& command, KeygenWords& words) {
     command
         .add_option("--algorithm", words.algorithm, "rsa2048 (default), or ed25519, which fewer can verify")
-        ->check(CLI::IsMember({"rsa2048", "ed25519"}));
-    command.add_option("--domain", words.domain,
-                       "Domain of the signature (default: the configuration's, notifications.domain or "
-                       "hostname)");
-    command.add_option("--selector", words.selector,
-                       "Name of the key below _domainkey (default: gp and the month)");
-    command.add_option("--out", words.out, "File of the private key (default: SELECTOR.DOMAIN.key here)");
+        ->type_name("rsa2048|ed25519")
+        ->check(CLI::IsMember({"rsa2048", "ed25519"}).description(""));
+    command
+        .add_option("--domain", words.domain,
+                    "Domain of the signature (default: the configuration's, notifications.domain or "
+                    "hostname)")
+        ->type_name("DOMAIN");
+    command
+        .add_option("--selector", words.selector,
+                    "Name of the key below _domainkey (default: gp and the month)")
+        ->type_name("NAME");
+    command.add_option("--out", words.out, "File of the private key (default: SELECTOR.DOMAIN.key here)")
+        ->type_name("FILE");
     auto* force = command.add_flag("--force", words.is_forced, "Replace the key that is there");
     command
         .add_flag("--show", words.is_shown_only,
@@ -157,18 +177,35 @@ void add_keygen_options(CLI::App& command, KeygenWords& words) {
         ->excludes(force);
 }
 
+// Which command it is about, what is wrong with it, and where to read more. A word that is no command is
+// named: CLI11 only misses a command then.
+std::string usage_problem(const CLI::App* app, const CLI::Error& error) {
+    std::string command = app->get_name();
+    std::string what = error.what();
+    const auto strange = app->remaining(true);
+    if (!strange.empty()) what = CLI::ExtrasError(command, strange).what();
+    for (auto used = app->get_subcommands(); !used.empty(); used = used.front()->get_subcommands())
+        command += " " + used.front()->get_name();
+    return command + ": " + what + "\nSee " + command + " --help\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     CLI::App app{
         "gatepost, the edge MX: verifies SPF, DKIM and DMARC and refuses forged mail inside the SMTP "
-        "session"};
+        "session",
+        "gatepost"};
     app.set_version_flag("--version", GATEPOST_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
+    app.failure_message(usage_problem);
+    app.footer("-c, --config FILE names another configuration than " + std::string(kDefaultFile));
     std::string file = kDefaultFile;
     auto* config_option =
-        app.add_option("-c,--config", file, "Configuration file")->envname("GATEPOST_CONFIG");
+        app.add_option("-c,--config", file, "Configuration file (default: " + std::string(kDefaultFile) + ")")
+            ->type_name("FILE")
+            ->envname("GATEPOST_CONFIG");
     auto* serve =
         app.add_subcommand("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again");
     auto* check =
@@ -190,6 +227,9 @@ int main(int argc, char** argv) {
     gateway::VerifyRequest request;
     std::string resolver;
     add_verify_options(*verify, request, resolver);
+    verify->footer("-c, --config FILE names a configuration to judge by; without it none is read");
+    app.footer(
+        "Options of a command: gatepost COMMAND --help. All of it: man gatepost");  // not the commands'
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -26,8 +26,15 @@ int complain(const std::string& what, int status) {
     return status;
 }
 
+constexpr char kNoMessage[] = "no message ";
+
 std::string no_message(const std::string& id) {
-    return "no message " + id + " in the queue";
+    return kNoMessage + protocol::escaped(id) + " in the queue";
+}
+
+// Ends in success all the same: there is nothing that could fail.
+int complain_of_none(const QueueRequest& request) {
+    return request.as_json ? EX_OK : complain("no message is meant by that", EX_OK);
 }
 
 void print(const std::string& text) {
@@ -75,6 +82,8 @@ int list(const QueueRequest& request, const Where& where) {
         print(queue_json(messages, selected.totals, now) + "\n");
     } else {
         print(queue_table(messages, now) + totals_text(selected.totals));
+        if (!where.folder.is_there())
+            complain("nothing was ever spooled: there is no " + where.folder.text(), 0);
     }
     for (const auto& line : selected.unreadable) complain(line, 0);
     return EX_OK;
@@ -83,7 +92,7 @@ int list(const QueueRequest& request, const Where& where) {
 int show(const QueueRequest& request, const Where& where) {
     const std::string& id = request.ids.front();
     const auto file = where.folder.open(id, {QueuePlace::queue, QueuePlace::hold, QueuePlace::dead});
-    if (!file) return complain(no_message(protocol::escaped(id)), EX_NOINPUT);
+    if (!file) return complain(no_message(id), EX_NOINPUT);
     auto message = file->read();
     if (!message) return complain(id + ": " + message.problem(), EX_DATAERR);
     std::vector<QueuedMessage> one{*message};
@@ -127,7 +136,7 @@ int tell(const std::vector<ControlResult>& results, bool as_json) {
     if (as_json) print(wire(results));
     for (const auto& result : results) {
         if (!result.problem.empty()) {
-            status = result.problem == no_message(result.id) ? EX_NOINPUT : EX_TEMPFAIL;
+            status = result.problem.starts_with(kNoMessage) ? EX_NOINPUT : EX_TEMPFAIL;
             complain(result.problem, 0);
         } else if (!as_json) {
             std::printf("%s %s\n", result.id.c_str(), std::string(name_of(result.state)).c_str());
@@ -142,9 +151,10 @@ int change(const QueueRequest& request, const Where& where) {
         return complain("drop deletes for good: say so with --yes", EX_USAGE);
     const Targets targets = find_targets(where.folder, request);
     if (!targets.problem.empty()) return complain(targets.problem, EX_NOPERM);
-    if (is_drop && !request.is_agreed && !is_agreed(targets.queued.size() + targets.dead.size()))
-        return EX_OK;
+    const std::size_t chosen = targets.queued.size() + targets.dead.size();
+    if (is_drop && !request.is_agreed && chosen > 0 && !is_agreed(chosen)) return EX_OK;
     std::vector<ControlResult> all = targets.missing;
+    if (all.empty() && targets.queued.empty() && targets.dead.empty()) complain_of_none(request);
     const auto results = change_queued(request.command, where, targets.queued);
     if (!results) return complain(results.problem(), EX_TEMPFAIL);
     all.insert(all.end(), results->begin(), results->end());
@@ -157,6 +167,7 @@ int copy(const QueueRequest& request, const Where& where) {
     if (!targets.problem.empty()) return complain(targets.problem, EX_NOPERM);
     std::vector<std::string> ids = targets.queued;
     ids.insert(ids.end(), targets.dead.begin(), targets.dead.end());
+    if (request.all && ids.empty()) return complain_of_none(request);
     if (request.target == "-" && ids.size() + targets.missing.size() != 1)
         return complain("only one message at a time goes to standard output", EX_USAGE);
     int status = EX_OK;

@@ -112,6 +112,10 @@ std::string QueueFile::all(const std::function<bool(std::string_view)>& take) {
     }
 }
 
+bool QueueFolder::is_there() const {
+    return ::access(folder_.c_str(), F_OK) == 0 || errno != ENOENT;
+}
+
 std::string QueueFolder::path(QueuePlace place, const std::string& id) const {
     return folder_ + "/" + name_of(place) + "/" + id;
 }

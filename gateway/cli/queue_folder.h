@@ -49,6 +49,8 @@ class QueueFolder {
     std::unique_ptr<QueueFile> open(const std::string& id, const std::vector<QueuePlace>& places) const;
     std::string path(QueuePlace place, const std::string& id) const;
     const std::string& text() const { return folder_; }
+    // Whether anything was ever spooled there, or was at least to be.
+    bool is_there() const;
 
   private:
     std::string folder_;

@@ -179,7 +179,7 @@ std::string totals_text(const QueueTotals& totals) {
     const std::string dead = count(totals.dead, " dead letter", " dead letters");
     const bool has_dead_only = messages == 0 && totals.dead > 0;
     std::string text = has_dead_only ? dead : count(messages, " message", " messages");
-    if (totals.octets > 0) text += ", " + size_text(totals.octets);
+    if (totals.octets > 0) text += ", " + size_text(totals.octets) + (totals.octets < 1024 ? " octets" : "");
     if (totals.held > 0) text += "; " + std::to_string(totals.held) + " held";
     if (totals.dead > 0 && !has_dead_only) text += "; " + dead;
     if (totals.unreadable > 0) text += "; " + std::to_string(totals.unreadable) + " unreadable";

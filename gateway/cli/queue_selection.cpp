@@ -55,8 +55,13 @@ void add_named(const QueueFolder& folder, const QueueRequest& request, const std
                Targets& targets) {
     const bool takes_dead =
         request.verb == QueueRequest::Verb::copy || request.command == ControlCommand::drop;
-    if (!request.only_dead && folder.open(id, {QueuePlace::queue, QueuePlace::hold})) {
+    std::vector<QueuePlace> queued;
+    if (!request.only_dead && !request.only_held) queued.push_back(QueuePlace::queue);
+    if (!request.only_dead) queued.push_back(QueuePlace::hold);
+    if (folder.open(id, queued)) {
         targets.queued.push_back(id);
+    } else if (request.only_held) {
+        targets.missing.push_back({id, "no message " + protocol::escaped(id) + " is held", {}, {}});
     } else if (!folder.open(id, {QueuePlace::dead})) {
         targets.missing.push_back({id, "no message " + protocol::escaped(id) + " in the queue", {}, {}});
     } else if (takes_dead) {

@@ -7,6 +7,7 @@
 #include "gateway/server/foresight.h"
 #include "gateway/server/peer.h"
 #include "gateway/server/pregreet.h"
+#include "policy/relaying.h"
 #include "protocol/trace.h"
 
 namespace gatepost::gateway {
@@ -83,7 +84,7 @@ awaitable<void> Session::act(const protocol::Action& action) {
         const Reply answer = co_await verdict();
         dialogue_.answer(answer);
     } else if (const auto* refused = std::get_if<protocol::Refused>(&action)) {
-        note_refused(*refused);
+        log_refusal(refused->reply);
     } else if (std::get_if<protocol::Forget>(&action)) {
         transaction_.reset();
         patience_.end_transaction();
@@ -219,32 +220,16 @@ protocol::ClientFacts Session::client_facts(const std::string& id) const {
     return facts;
 }
 
-// Only the configured domains, exactly; nothing else is relayed, whoever asks.
-std::optional<Reply> Session::refusal_of(const protocol::Path& recipient) const {
-    const bool is_bare_postmaster =
-        protocol::is_postmaster(recipient) && !recipient.domain && !recipient.literal;
-    if (is_bare_postmaster) return {};
-    if (!recipient.domain || !settings_.accepts_domain(*recipient.domain) ||
-        protocol::has_routing(recipient)) {
-        return reply::kRelayDenied;
-    }
-    return {};
-}
-
-// A notification concerns one sender; the client sends it again for the others (specs/smtp.md M-5).
-std::optional<Reply> Session::refusal_of_further_recipient() const {
-    const bool is_notification = transaction_->sender().reverse_path.is_null;
-    if (!is_notification || transaction_->recipients().empty()) return {};
-    return reply::kNullSenderManyRecipients;
-}
-
 awaitable<void> Session::judge(const protocol::JudgeRecipient& question) {
-    std::optional<Reply> refusal = refusal_of(question.recipient.path);
+    std::optional<Reply> refusal = policy::refusal_of_recipient(question.recipient.path, settings_);
     if (!refusal) {
         std::optional<Reply> listed = co_await lists_.refusal_of(question.recipient.path);
         refusal = std::move(listed);
     }
-    if (!refusal) refusal = refusal_of_further_recipient();
+    if (!refusal) {
+        refusal = policy::refusal_of_further_recipient(transaction_->sender().reverse_path,
+                                                       transaction_->recipients().size());
+    }
     if (!refusal) refusal = admission_.recipient(client_, settings_.limits, Clock::now());
     if (refusal) {
         log_refusal(*refusal, question.recipient.path.text());
@@ -270,10 +255,6 @@ void Session::take_content(std::string_view bytes) {
     if (transaction_->take_header_event()) {
         environment_->resolver.prefetch(transaction_->verifier().questions());
     }
-}
-
-void Session::note_refused(const protocol::Refused& refused) {
-    log_refusal(refused.reply);
 }
 
 policy::Circumstances Session::circumstances() const {

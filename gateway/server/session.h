@@ -44,14 +44,11 @@ class Session {
     awaitable<void> judge(const protocol::JudgeRecipient& question);
     void judge_data();
     void take_content(std::string_view bytes);
-    void note_refused(const protocol::Refused& refused);
     awaitable<protocol::Reply> verdict();
     awaitable<policy::Judgement> verify();
     awaitable<protocol::Reply> hand_over(const policy::Judgement& judgement);
 
     bool may_foresee();
-    std::optional<protocol::Reply> refusal_of(const protocol::Path& recipient) const;
-    std::optional<protocol::Reply> refusal_of_further_recipient() const;
     auth::SpfClient spf_client() const;
     protocol::ClientFacts client_facts(const std::string& id) const;
     policy::Circumstances circumstances() const;

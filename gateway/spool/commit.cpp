@@ -1,6 +1,7 @@
 #include "gateway/spool/commit.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace gatepost::gateway {
 namespace {
@@ -9,8 +10,11 @@ using Kind = DiskStep::Kind;
 
 }  // namespace
 
-Commit::Commit(std::vector<std::string> ids)
-    : ids_(std::move(ids)), errors_(ids_.size(), 0), places_(ids_.size(), Place::nowhere) {}
+Commit::Commit(std::vector<std::string> ids, bool has_left)
+    : ids_(std::move(ids)),
+      errors_(ids_.size(), 0),
+      places_(ids_.size(), Place::nowhere),
+      has_left_(has_left) {}
 
 // What has failed goes no further, and is removed at the end, wherever it got to.
 bool Commit::is_due(std::size_t item) const {
@@ -33,7 +37,7 @@ std::optional<DiskStep> Commit::next() {
         if (phase_ == Phase::sync_folder) {
             const bool is_any_there =
                 std::any_of(errors_.begin(), errors_.end(), [](int error) { return error == 0; });
-            if (is_any_there) return DiskStep{.kind = Kind::sync_folder, .name = "queue"};
+            if (is_any_there || has_left_) return DiskStep{.kind = Kind::sync_folder, .name = "queue"};
             phase_ = Phase::remove;
         }
         while (item_ < ids_.size() && !is_due(item_)) ++item_;
@@ -44,6 +48,15 @@ std::optional<DiskStep> Commit::next() {
     return {};
 }
 
+std::vector<std::string> Commit::left() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+        if (errors_[i] == 0 || places_[i] == Place::nowhere) continue;
+        names.push_back((places_[i] == Place::tmp ? "tmp/" : "queue/") + ids_[i]);
+    }
+    return names;
+}
+
 void Commit::fail_all(int error) {
     for (auto& each : errors_) {
         if (each == 0) each = error;
@@ -52,6 +65,7 @@ void Commit::fail_all(int error) {
 
 void Commit::ended(int error) {
     if (phase_ == Phase::sync_folder) {
+        folder_error_ = error;
         if (error != 0) fail_all(error);
         phase_ = Phase::remove;
         return;
@@ -64,7 +78,9 @@ void Commit::ended(int error) {
         case Phase::rename:
             if (error == 0) place = Place::queue;
             break;
-        case Phase::remove: place = Place::nowhere; break;  // tried once: tmp/ is swept at the next start
+        case Phase::remove:
+            if (error == 0 || error == ENOENT) place = Place::nowhere;
+            break;
         default: break;
     }
     if (phase_ != Phase::remove && error != 0) errors_[item_] = error;

@@ -200,8 +200,7 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     const std::int64_t now = std::time(nullptr);
     protocol::Dsn dsn = dsn_of(snapshot.settings, spooled, due, now);
     const std::string id = dsn.id;
-    const auto first = spool_.read(id);
-    if (first) co_return true;
+    if (spool_.has(id)) co_return true;
     const auto content = spool_.content(spooled.message.id);
     add_content(dsn, content.get());
     const auto message = protocol::written(dsn);
@@ -216,6 +215,7 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     for (const auto& each : dsn.recipients) about += (about.empty() ? "" : ",") + each.recipient.path.text();
     line.add("about", about);
     if (error == 0) {
+        ++counts_.notices[static_cast<std::size_t>(due.what)];
         log_info(line);
     } else {
         log_error(line.add("why", std::strerror(error)));
@@ -235,7 +235,7 @@ bool Notifier::keep_dead_letter(const config::Settings& settings, const Spooled&
         log_error(line.add("problem", std::strerror(error)));
         return false;
     }
-    log_warning(line.add("total", ++dead_letters_));
+    log_warning(line.add("total", ++counts_.dead_letters));
     return true;
 }
 

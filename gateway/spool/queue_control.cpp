@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "gateway/completion.h"
+#include "gateway/log.h"
 #include "gateway/spool/queue_runner.h"
 
 namespace gatepost::gateway {
@@ -10,6 +11,14 @@ namespace {
 using Shelf = Spool::Shelf;
 
 constexpr char kBusy[] = " is being delivered just now; try again when that has ended";
+
+// Who looks for a message later finds that an administrator has stopped or deleted it.
+void log_change(ControlCommand command, const ControlResult& result) {
+    LogLine line("queue");
+    line.add("id", result.id).add("command", name_of(command));
+    if (result.problem.empty()) line.add("state", name_of(result.state));
+    log_info(line.maybe("why", result.problem));
+}
 
 }  // namespace
 
@@ -77,6 +86,7 @@ awaitable<void> QueueRunner::execute(ControlCommand command, ControlResult& resu
     } else {
         look_at(result);
     }
+    log_change(command, result);
 }
 
 // The queue first: what is held is not tried while its file moves.

@@ -282,7 +282,8 @@ class CommandLine(QueueCase):
             self.assertRegex(two, r"<alice@sender\.example> +<bob@example\.org> \+1")
             self.assertRegex(two, r" (\d+m|due) " if is_running else r" - ")
             self.assertRegex(table[4], r"^3 messages, ")
-            for filters, expected in ((("--from", "@other.example"), [2]), (("--to", "eve@example.net"), [1, 2]),
+            for filters, expected in ((("--from", "@other.example"), [2]), (("--domain", "@example.org"), [0, 1]),
+                                      (("--to", "eve@example.net"), [1, 2]),
                                       (("--domain", "example.org"), [0, 1]), (("--held",), [])):
                 self.assertEqual({each["id"] for each in self.listed(gateway, *filters)}, {names[at] for at in expected})
             shown = self.queue(gateway, "show", names[2])
@@ -302,6 +303,8 @@ class CommandLine(QueueCase):
             self.assertEqual(self.queue(gateway, "hold", names[0], names[1]), f"{names[0]} held\n{names[1]} held\n")
             self.assertEqual(self.shelf(gateway, "hold"), sorted(names[:2]))
             self.assertEqual({each["id"] for each in self.listed(gateway, "--held")}, set(names[:2]))
+            if is_running:
+                gateway.logged(f" queue id={names[0]} command=hold state=held")
             self.assertIn("is held; release it first", self.queue(gateway, "retry", names[0], status=EX_TEMPFAIL))
             self.sink.come_back()
             released = json.loads(self.queue(gateway, "release", "--json", names[0]))["messages"]
@@ -386,6 +389,15 @@ class CommandLine(QueueCase):
                     (("hold", names[0], "--all"), EX_USAGE, "excludes"),
                     (("retry", names[0], "--from", "a@b.example"), EX_USAGE, "choose among --all"),
                     (("list", "--held", "--dead"), EX_USAGE, "excludes"), ((), EX_USAGE, "subcommand"),
+                    (("drop", "--held", "--dead", "--all", "--yes"), EX_USAGE, "excludes"),
+                    (("drop", "--held", "--yes", names[0]), EX_NOINPUT, f"no message {names[0]} is held"),
+                    (("drop", "--yes", "\x1b[31m"), EX_NOINPUT, r"no message \\x1b\[31m in the queue"),
+                    (("list", "--from", "alice"), EX_USAGE, "'alice' is not user@domain, @domain or <>"),
+                    (("hold", "--all", "--to", "alice"), EX_USAGE, "'alice' is not user@domain or @domain"),
+                    (("hold", "--all", "--domain", "other.example"), 0, "no message is meant by that"),
+                    (("export", "--to", "-", "--all", "--from", "<>"), 0, "no message is meant by that"),
+                    (("frob", names[0]), EX_USAGE, "gatepost queue: .*not expected: .*frob"),
+                    (("show",), EX_USAGE, "gatepost queue show: ID is required\nSee gatepost queue show --help"),
                     (("export", "--to", "-", "--all"), EX_USAGE, "only one message at a time"),
                     (("export", "--to", "/nowhere", names[0]), 73, "No such file or directory")):
                 with self.subTest(arguments):
@@ -395,7 +407,9 @@ class CommandLine(QueueCase):
 
     def test_without_any_spool_there_is_nothing(self):
         gateway = self.open(Gateway("maildir://mail", self.dns.address))
-        self.assertEqual(self.queue(gateway, "list"), "0 messages\n")
+        self.assertEqual(self.queue(gateway, "list"), "0 messages\n"
+                         "gatepost queue: nothing was ever spooled: there is no "
+                         f"{gateway.folder}/state/spool\n")
         self.assertEqual(self.listed(gateway), [])
 
     @unittest.skipIf(os.getuid() != 0, "skipped: only root can be somebody else")

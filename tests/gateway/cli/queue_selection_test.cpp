@@ -167,6 +167,21 @@ TEST_F(QueueFolderTest, SaysOfNamedMessagesWhyTheyAreNoTargets) {
     EXPECT_EQ(find_targets(folder_, request).dead, (Ids{"d4"}));
 }
 
+TEST_F(QueueFolderTest, TakesNamedMessagesOnlyFromThePlaceThatIsMeant) {
+    QueueRequest request{
+        .verb = Verb::change, .command = ControlCommand::drop, .ids = {"b2", "c3", "d4"}, .only_held = true};
+    const Targets held = find_targets(folder_, request);
+    EXPECT_EQ(held.queued, (Ids{"c3"}));
+    EXPECT_EQ(held.dead, Ids{});
+    ASSERT_EQ(held.missing.size(), 2u);
+    EXPECT_EQ(held.missing[0].problem, "no message b2 is held");
+    request.only_held = false;
+    request.only_dead = true;
+    const Targets dead = find_targets(folder_, request);
+    EXPECT_EQ(dead.queued, Ids{});
+    EXPECT_EQ(dead.dead, (Ids{"d4"}));
+}
+
 std::string text_of(const std::string& file) {
     std::ostringstream text;
     text << std::ifstream(file, std::ios::binary).rdbuf();
