@@ -112,6 +112,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);
+    warn_of_small_queue(top, settings);
     read_smtp(top, settings.smtp);
     read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;

@@ -36,6 +36,10 @@ void read_retry(Mapping& downstream, RetryTimes& retry) {
     map.duration<seconds>("first", retry.first, 1s, 86400s);
     map.duration<seconds>("max", retry.max, 1s, 7 * 86400s);
     map.duration<seconds>("expire", retry.expire, 60s, 30 * 86400s);
+    if (retry.max < retry.first) {
+        note(map.findings(), map.is_given("max") ? map["max"] : map["first"],
+             "max must not be shorter than first: pauses between tries grow from first to max");
+    }
     map.finish();
 }
 

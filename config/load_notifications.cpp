@@ -42,6 +42,7 @@ void read_notifications(Mapping& top, Settings& settings, const std::filesystem:
     map.path("key", notifications.key, folder);
     if (map.is_given("key")) notifications.key_place = place_of(map["key"]);
     read_relay(map, notifications.relay);
+    refuse_loops(settings, notifications.relay, map.findings());
     if (settings.downstream.tls == DownstreamTls::dane) warn_of_nameless(notifications.relay, map.findings());
     map.duration<seconds>("delay_after", notifications.delay_after, 60s, 30 * 86400s);
     if (map.is_given("key") && !map.is_given("selector")) {

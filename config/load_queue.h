@@ -6,5 +6,7 @@
 namespace gatepost::config {
 
 void read_queue(Mapping& top, Queue& queue);
+// When all else has been read.
+void warn_of_small_queue(Mapping& top, const Settings& settings);
 
 }  // namespace gatepost::config

@@ -73,7 +73,7 @@ Environment::Environment(asio::io_context& io, asio::thread_pool& disk, std::sha
     if (!before) return;
     next_list_warning = before->next_list_warning;
     relay.use(snapshot->client_tls);
-    relay.recipients().use(snapshot->recipients);
+    relay.recipients().use(snapshot->recipients, settings.domains);
 }
 
 void Environment::use_certificates(const Snapshot& renewed) {

@@ -76,13 +76,13 @@ bool write_message(const std::string& file, const std::string& fields, Content& 
 }
 
 Reply store(const std::string& folder, const std::string& name, const std::string& fields, Content& message) {
-    const std::string temporary = folder + "/tmp/" + name;
+    const std::string temporary = folder + "/tmp/" + name, stored_as = folder + "/new/" + name;
     const bool stored = write_message(temporary, fields, message) &&
-                        ::rename(temporary.c_str(), (folder + "/new/" + name).c_str()) == 0 &&
-                        sync_folder(folder + "/new");
+                        ::rename(temporary.c_str(), stored_as.c_str()) == 0 && sync_folder(folder + "/new");
     if (stored) return Reply{250, "2.0.0", {"Stored as " + name}};
     const int error = errno;
     ::unlink(temporary.c_str());
+    ::unlink(stored_as.c_str());  // it comes again; two would be one too many
     LogLine line("downstream");
     log_error(line.add("server", folder).add("at", "writing").add("why", std::strerror(error)));
     return error == ENOSPC || error == EDQUOT ? reply::kNoStorage : reply::kLocalError;

@@ -1,9 +1,11 @@
 #include "gateway/relay/recipients.h"
 
+#include <algorithm>
+
 namespace gatepost::gateway {
 
 Recipients::Recipients(const config::Settings& settings, std::shared_ptr<RecipientFile> file)
-    : settings_(settings), file_(std::move(file)), cache_(settings.recipients) {}
+    : settings_(settings), file_(std::move(file)), domains_(settings.domains), cache_(settings.recipients) {}
 
 Standing Recipients::listed(const protocol::Path& recipient) const {
     const auto& folder = settings_.recipients.folder;
@@ -26,7 +28,8 @@ Standing Recipients::lookup(const protocol::Path& recipient, Downstream downstre
 
 void Recipients::learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced,
                        Time now) {
-    const bool is_ours = recipient.domain && settings_.accepts_domain(*recipient.domain);
+    const bool is_ours =
+        recipient.domain && std::find(domains_.begin(), domains_.end(), *recipient.domain) != domains_.end();
     if (is_ours) cache_.learn(recipient, theirs, is_announced, now);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "config/settings.h"
 #include "gateway/relay/recipient_cache.h"
@@ -22,8 +23,12 @@ class Recipients {
     // `file`: null if recipients.file is not given.
     Recipients(const config::Settings& settings, std::shared_ptr<RecipientFile> file);
 
-    // The file has been opened anew, by the same name or, if it is null, not at all.
-    void use(std::shared_ptr<RecipientFile> file) { file_ = std::move(file); }
+    // The file has been opened anew, by the same name or, if it is null, not at all; and these are our
+    // domains now: they may change while the settings stay that all else stands on.
+    void use(std::shared_ptr<RecipientFile> file, std::vector<protocol::Domain> domains) {
+        file_ = std::move(file);
+        domains_ = std::move(domains);
+    }
 
     // What file and folder say; unclear without both. Unknown: refused at once with reply::kUnknownUser,
     // whether the downstream is there or not. <Postmaster> is always known.
@@ -37,6 +42,7 @@ class Recipients {
   private:
     const config::Settings& settings_;
     std::shared_ptr<RecipientFile> file_;
+    std::vector<protocol::Domain> domains_;
     RecipientCache cache_;
 };
 

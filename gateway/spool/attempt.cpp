@@ -1,5 +1,6 @@
 #include "gateway/spool/attempt.h"
 
+#include <array>
 #include <map>
 #include <set>
 
@@ -24,19 +25,19 @@ const char* name_of(Fate fate) {
 
 // A line for those who got the same answer from the same server.
 void log_outcomes(const Spooled& spooled, const Attempt& attempt, std::size_t first, Clock::duration took) {
-    std::map<std::pair<std::string, std::string>, std::string> lines;  // result and answer: to
+    std::map<std::array<std::string, 3>, std::string> lines;  // server, result and answer: to
     for (std::size_t i = first; i < attempt.tried.size(); ++i) {
         const Tried& each = attempt.tried[i];
-        auto& to = lines[{name_of(each.outcome.fate), each.outcome.reply.text()}];
+        auto& to = lines[{each.server, name_of(each.outcome.fate), each.outcome.reply.text()}];
         if (!to.empty()) to += ',';
         to += spooled.message.recipients[each.recipient].path.text();
     }
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    const std::string server = attempt.tried.size() > first ? attempt.tried.back().server : "";
     for (const auto& [answer, to] : lines) {
+        const auto& [server, result, reply] = answer;
         LogLine line("delivery");
         line.add("id", spooled.message.id).add("to", to).maybe("server", server);
-        line.add("attempt", attempt.number).add("result", answer.first).add("answer", answer.second);
+        line.add("attempt", attempt.number).add("result", result).add("answer", reply);
         log_info(line.add("took", std::to_string(milliseconds) + "ms"));
     }
 }

@@ -1,10 +1,6 @@
 #include "gateway/spool/notifier.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -19,6 +15,7 @@ using policy::NotificationAction;
 using What = Queue::Notify::What;
 
 constexpr std::int64_t kLastSecond = 253'402'300'799;  // of the year 9999
+constexpr std::size_t kShareOfQueue = 4;               // dead letters have that part of its room beside it
 constexpr std::size_t kMaxId = 64;
 constexpr std::size_t kIdDigest = 8;  // hexadecimal digits: of the recipients
 
@@ -141,22 +138,6 @@ SpooledMessage envelope_of(const Spooled& original, const protocol::DsnMessage& 
     return envelope;
 }
 
-// A second name of the same file: the message may still be tried for other recipients. 0 or an errno.
-int link_into_dead(const std::string& folder, const std::string& id) {
-    const std::string target = folder + "/dead/" + id;
-    int error = ENOENT;
-    for (const auto* shelf : {"/queue/", "/hold/"}) {
-        if (error != ENOENT) break;
-        error = ::link((folder + shelf + id).c_str(), target.c_str()) == 0 ? 0 : errno;
-    }
-    if (error != 0 && error != EEXIST) return error;
-    const int dead = ::open((folder + "/dead").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dead < 0) return errno;
-    error = ::fsync(dead) == 0 ? 0 : errno;
-    ::close(dead);
-    return error;
-}
-
 }  // namespace
 
 std::string notification_id(const std::string& id, const Queue::Notify& due) {
@@ -208,7 +189,7 @@ awaitable<bool> Notifier::tell(std::shared_ptr<const Snapshot> snapshot, const S
         const auto choice = choose(*snapshot, spooled.message, tried, due.what);
         if (choice.action == NotificationAction::notify) told.recipients.push_back(tried);
         if (choice.action == NotificationAction::dead_letter)
-            is_kept = keep_dead_letter(spooled, tried, choice.why) && is_kept;
+            is_kept = keep_dead_letter(snapshot->settings, spooled, tried, choice.why) && is_kept;
     }
     bool is_told = true;
     if (!told.recipients.empty()) is_told = co_await notify(*snapshot, spooled, told);
@@ -242,9 +223,10 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     co_return error == 0;
 }
 
-bool Notifier::keep_dead_letter(const Spooled& spooled, const Tried& tried, std::string_view why) {
+bool Notifier::keep_dead_letter(const config::Settings& settings, const Spooled& spooled, const Tried& tried,
+                                std::string_view why) {
     const auto& message = spooled.message;
-    const int error = link_into_dead(folder_, message.id);
+    const int error = letters_.keep(message.id, settings.queue.size / kShareOfQueue);
     LogLine line("dead_letter");
     line.add("id", message.id).add("to", message.recipients[tried.recipient].path.text());
     line.add("from", message.sender.reverse_path.text());

@@ -1,6 +1,5 @@
-// Tells senders what became of their spooled mail, or keeps a dead letter: a second name of the file in dead/
-// for an administrator to look at. A notification is a message like others: it lies in the spool and is tried
-// until it is through; but nobody is ever told what became of it.
+// Tells senders what became of their spooled mail, or keeps a dead letter. A notification is a message like
+// others: it lies in the spool and is tried until it is through; but nobody is ever told what became of it.
 #pragma once
 
 #include <memory>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "gateway/environment.h"
+#include "gateway/spool/dead_letters.h"
 #include "gateway/spool/queue.h"
 #include "gateway/spool/queue_counts.h"
 #include "gateway/spool/spool.h"
@@ -18,8 +18,8 @@ namespace gatepost::gateway {
 class Notifier {
   public:
     // `folder`: the spool's. All must outlive it.
-    Notifier(Spool& spool, asio::io_context& context, std::string folder, QueueCounts& counts)
-        : spool_(spool), context_(context), folder_(std::move(folder)), counts_(counts) {}
+    Notifier(Spool& spool, asio::io_context& context, const std::string& folder, QueueCounts& counts)
+        : spool_(spool), context_(context), letters_(folder), counts_(counts) {}
 
     // True once it is durable: the notification in queue/, the dead letter in dead/, or neither where nobody
     // wants to know. False: to be asked again later. After a crash in between it may be asked twice; as long
@@ -29,11 +29,12 @@ class Notifier {
 
   private:
     awaitable<bool> notify(const Snapshot& snapshot, const Spooled& spooled, const Queue::Notify& due);
-    bool keep_dead_letter(const Spooled& spooled, const Tried& tried, std::string_view why);
+    bool keep_dead_letter(const config::Settings& settings, const Spooled& spooled, const Tried& tried,
+                          std::string_view why);
 
     Spool& spool_;
     asio::io_context& context_;
-    std::string folder_;
+    DeadLetters letters_;
     QueueCounts& counts_;
 };
 

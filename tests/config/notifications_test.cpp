@@ -65,6 +65,9 @@ TEST(Notifications, AnswerEachMistakeWithPlaceAndRemedy) {
         {"notifications: {relay: 10.0.0.6}",
          "f:4:24: error: '10.0.0.6' is no relay for notifications, which go out into the world; write "
          "smtp://host:25"},
+        {"listeners: [{address: \"0.0.0.0:2525\"}]\nnotifications: {relay: [\"smtp://127.0.0.1:2525\"]}",
+         "f:5:25: error: 'smtp://127.0.0.1:2525' is a listener of this gateway: mail would go round in "
+         "circles; name the mail server behind it"},
         {"notifications: {enabled: maybe}", "f:4:26: error: enabled must be true or false"},
     };
     for (const auto& row : rows) {

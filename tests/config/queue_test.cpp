@@ -49,7 +49,7 @@ TEST(Queue, AnswersEachMistakeWithPlaceAndRemedy) {
         std::string yaml, text;
     } rows[] = {
         {"queue: {messages: 0}", "f:4:19: error: messages must be a whole number from 1 to 10000000"},
-        {"queue: {deliveries: many}", "f:4:21: error: deliveries must be a whole number from 1 to 1000"},
+        {"queue: {deliveries: many}", "f:4:21: error: deliveries must be a whole number from 1 to 100"},
         {"queue: {dead_letters: 5}",
          "f:4:23: error: dead_letters must be a time with its unit, such as 250ms, 30s, 5m, 1h or 5d"},
         {"queue: {sizes: 5}", "f:4:9: error: unknown key 'sizes' in queue; did you mean 'size'?"},
@@ -60,8 +60,24 @@ TEST(Queue, AnswersEachMistakeWithPlaceAndRemedy) {
         ASSERT_EQ(loaded.findings.size(), 1u) << row.yaml;
         EXPECT_EQ(text(loaded.findings.front(), "f"), row.text);
     }
+    const Loaded short_max =
+        load("downstream: {servers: [\"smtp://h\"], spool: always, retry: {first: 2h}}\n");
+    EXPECT_FALSE(short_max.settings) << "it would wait for twice as long as max";
     const Loaded small = load("downstream: {servers: [\"smtp://h\"]}\nqueue: {size: 1KiB}\n");
     EXPECT_FALSE(small.settings) << "not even one message";
+}
+
+TEST(Queue, WarnsOfMessagesThatNeverFitIn) {
+    for (const auto& [mode, findings] :
+         {std::pair("always", 1u), std::pair("outage", 1u), std::pair("never", 0u)}) {
+        const Loaded loaded = load("downstream: {servers: [\"smtp://h\"], spool: " + std::string(mode) +
+                                   "}\nqueue: {size: 2MiB}\nlimits: {message_size: 3MiB}\n");
+        ASSERT_TRUE(loaded.settings) << mode;
+        ASSERT_EQ(loaded.findings.size(), findings) << mode;
+        if (findings == 0) continue;
+        EXPECT_TRUE(text(loaded.findings.front(), "f").starts_with("f:4:15: warning: queue.size is less"))
+            << text(loaded.findings.front(), "f");
+    }
 }
 
 }  // namespace

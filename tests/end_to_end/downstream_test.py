@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 import harness
+from faulty import Faults
 from harness import CLOSE, SILENT, Dns, Gateway, Sink, make_certificate, message
 
 PLAIN = message("x@plain.example")
@@ -321,6 +322,17 @@ class Maildir(DownstreamCase):
         self.assert_status(self.client(gateway).deliver(content, "x@plain.example"), "250 2.0.0")
         [stored] = gateway.mail()
         self.assertTrue(stored.endswith(content))
+
+    def test_what_may_not_be_safe_is_not_left_there(self):  # the sender comes again with it
+        gateway = self.open(Gateway("maildir://mail", self.dns.address, listening=False))
+        faults = Faults(gateway.folder)
+        gateway.environment.update(faults.environment)
+        gateway.start()
+        faults.plan("sync mail/new 1 fail EIO")
+        self.assertEqual(self.statuses(gateway), ["250 2.1.5", "451 4.3.0"])
+        self.assertEqual(gateway.mail(), [])
+        self.assertEqual(self.statuses(gateway), ["250 2.1.5", "250 2.0.0"])
+        self.assertEqual(len(gateway.mail()), 1)
 
     def test_a_folder_that_is_gone_is_temporary(self):
         gateway = self.gateway("maildir://mail")

@@ -82,6 +82,23 @@ TEST(Environment, WhatIsKeptOutlivesTheOneThatMadeIt) {
     EXPECT_EQ(third.resolver.cached({auth::RecordType::a, "a.example"}), nullptr);
 }
 
+// The relay is kept, and with it what it was told of recipients.
+TEST(Environment, RemembersRecipientsOfADomainThatIsNew) {
+    asio::io_context io;
+    asio::thread_pool disk(1);
+    const Environment before(io, disk, snapshot_of(kBase));
+    const Environment after(io, disk, snapshot_of(with(kBase, "[example.org]", "[example.net]")), nullptr,
+                            &before);
+    const auto now = Clock::now();
+    for (const auto& [address, standing] : {std::pair("<alice@example.net>", Standing::known),
+                                            std::pair("<alice@example.org>", Standing::unclear)}) {
+        const auto path = protocol::parse_forward_path(address)->path;
+        after.relay.recipients().learn(path, protocol::reply::kRecipientOk, false, now);
+        EXPECT_EQ(after.relay.recipients().lookup(path, Recipients::Downstream::there, now), standing)
+            << address;
+    }
+}
+
 TEST(Environment, TakesRenewedCertificatesAndNothingElse) {
     asio::io_context io;
     asio::thread_pool disk(1);

@@ -1,0 +1,90 @@
+#include "gateway/spool/dead_letters.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "gateway/log.h"
+#include "gateway/spool/descriptor.h"
+
+namespace gatepost::gateway {
+namespace {
+
+struct Letter {
+    std::pair<std::int64_t, std::int64_t> since;  // when the file's names changed last, or its journal
+    std::size_t octets = 0;
+    std::string id;
+};
+
+std::size_t octets_of(const std::string& file) {
+    struct stat status {};
+    return ::lstat(file.c_str(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+}
+
+std::vector<Letter> letters_in(const std::string& folder) {
+    std::vector<Letter> letters;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+        struct stat status {};
+        const std::string file = at->path().string();
+        if (::lstat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        letters.push_back({{status.st_ctim.tv_sec, status.st_ctim.tv_nsec},
+                           static_cast<std::size_t>(status.st_size),
+                           at->path().filename().string()});
+    }
+    std::sort(letters.begin(), letters.end(),
+              [](const Letter& a, const Letter& b) { return a.since < b.since; });
+    return letters;
+}
+
+}  // namespace
+
+int DeadLetters::keep(const std::string& id, std::size_t most) {
+    const int linked = link(id);
+    if (linked != 0 && linked != EEXIST) return linked;
+    if (const int error = sync()) return error;
+    if (linked == 0 && octets_) *octets_ += octets_of(folder_ + "/" + id);
+    if (!octets_ || *octets_ > most) make_room(id, most);
+    return 0;
+}
+
+int DeadLetters::link(const std::string& id) const {
+    const std::string target = folder_ + "/" + id;
+    int error = ENOENT;
+    for (const auto* shelf : {"/queue/", "/hold/"}) {
+        if (error != ENOENT) break;
+        error = ::link((spool_ + shelf + id).c_str(), target.c_str()) == 0 ? 0 : errno;
+    }
+    return error;
+}
+
+int DeadLetters::sync() const {
+    const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.is_open()) return errno;
+    return ::fsync(folder.number()) == 0 ? 0 : errno;
+}
+
+// It need not be durable: what comes back after a crash is found the next time.
+void DeadLetters::make_room(const std::string& newest, std::size_t most) {
+    const auto letters = letters_in(folder_);
+    std::size_t octets = 0;
+    for (const auto& letter : letters) octets += letter.octets;
+    const std::size_t enough = octets > most ? most - most / 10 : most;
+    for (const auto& letter : letters) {
+        if (octets <= enough) break;
+        if (letter.id == newest || ::unlink((folder_ + "/" + letter.id).c_str()) != 0) continue;
+        octets -= letter.octets;
+        LogLine line("dead_letter");
+        log_warning(line.add("id", letter.id).add("state", "removed").add("why", "no room for more"));
+    }
+    octets_ = octets;
+}
+
+}  // namespace gatepost::gateway

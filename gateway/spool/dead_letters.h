@@ -1,0 +1,30 @@
+// The folder of dead letters: second names of files of the queue, for an administrator to look at. Strangers
+// decide how many there are to be, so their room is bounded.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace gatepost::gateway {
+
+class DeadLetters {
+  public:
+    // `spool`: the folder of the spool.
+    explicit DeadLetters(const std::string& spool) : spool_(spool), folder_(spool + "/dead") {}
+
+    // The message may still be tried for other recipients, so its file stays in the queue. 0 once it is
+    // durable, or an errno. With more than `most` octets in all of them, the oldest go until a tenth of that
+    // is free.
+    int keep(const std::string& id, std::size_t most);
+
+  private:
+    int link(const std::string& id) const;
+    int sync() const;
+    void make_room(const std::string& newest, std::size_t most);
+
+    const std::string spool_, folder_;
+    std::optional<std::size_t> octets_;  // or more, if some have been removed by others; unknown at first
+};
+
+}  // namespace gatepost::gateway
