@@ -2,9 +2,8 @@
 """What keeping messages costs: the gateway that spools (`spool: always`) beside Postfix's own queue, on the same disk and
 in the same minutes. Postfix's smtp-source sends through either into smtp-sink; the other modes of the gateway, and
 smtp-sink without anything before it, are the yardstick. Each round has each of them once, in another order, and a ratio
-of its own: what the machine does meanwhile comes and goes in seconds, and a sync takes ten times as long while others
-keep the cores busy as when they are idle; how long it takes is measured before each run. Then how often each of them
-syncs, and how long a crash could make a copy (RFC 1047).
+of its own: what else the machine does comes and goes in seconds, and a sync takes ten times as
+long in some minutes as in others; how long it takes is measured before each run. Then how often each of them syncs, and how long a crash could make a copy (RFC 1047).
 
 The gateway checks SPF, DKIM and DMARC of each message, whose DNS answers it knows, and has its recipients in a file;
 Postfix checks nothing. Both sync each message before they say 250, deliver over 20 connections at most (the default of
