@@ -11,7 +11,7 @@ namespace gatepost::gateway {
 namespace {
 
 constexpr std::size_t kWorthSharing = 2;         // files
-constexpr std::size_t kSyncers = 8;              // threads
+constexpr std::size_t kSyncers = 32;             // threads
 constexpr std::size_t kLongestTear = 64 * 1024;  // octets of a journal line, and more
 
 int result_of(int returned) {

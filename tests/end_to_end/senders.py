@@ -98,6 +98,8 @@ proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 """
 
+    arguments = []  # before the program: what it runs under
+
     def __init__(self, **settings):
         self.tool = need("postfix")
         need_root("a Postfix of our own")
@@ -119,7 +121,7 @@ postlog unix-dgram n - n - 1 postlogd
         text = "".join(f"{key} = {value}\n" for key, value in {**base, **settings}.items())
         (self.folder / "conf" / "main.cf").write_text(text, encoding="utf-8")
         (self.folder / "conf" / "master.cf").write_text(self.SERVICES.format(port=self.port), encoding="utf-8")
-        self.process = Process([self.tool, "-c", str(self.folder / "conf"), "start-fg"], self.folder, "postfix")
+        self.process = Process([*self.arguments, self.tool, "-c", str(self.folder / "conf"), "start-fg"], self.folder, "postfix")
         try:
             poll(self.is_up, "Postfix listens")
         except BaseException:
