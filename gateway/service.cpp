@@ -118,11 +118,13 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                  .add("config", file.empty() ? "built-in" : file));
     context.run();
     disk.join();  // what is being written to disk ends before what waits for it
+    // First the queue: whoever was delivered to until now is in the journals before the spool takes no more.
+    if (queue) queue->stop();
+    if (queue) queue->join();
+    if (queue) queue->write_down();
     if (*spool) (*spool)->finish();
     for (const auto& worker : workers) worker->stop();
-    if (queue) queue->stop();
     for (const auto& worker : workers) worker->join();
-    if (queue) queue->join();
     LogLine stopped("stop");
     log_info(stopped.add("state", "done").add("cut_off", admission.sessions()));
     stop_log();

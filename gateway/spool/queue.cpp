@@ -220,6 +220,27 @@ bool Queue::tells_delay(const Item& item, Time now) const {
     return delay_after_.count() > 0 && age_of(item, now) >= delay_after_ && !item.entry.is_delay_told;
 }
 
+Queue::Record Queue::record_of(const std::string& id, std::vector<std::size_t> done, Time now) const {
+    const Item& item = items_.at(id);
+    JournalEntry entry;
+    entry.age = age_of(item, now);
+    entry.attempts = item.entry.attempts;
+    entry.done = std::move(done);
+    entry.is_delay_told = item.entry.is_delay_told;
+    if (item.work) entry.why = item.work->why;
+    return {id, std::move(entry)};
+}
+
+std::vector<Queue::Record> Queue::unwritten(Time now) const {
+    std::vector<Record> records;
+    for (const auto& [id, item] : items_) {
+        const bool is_step = item.work && !item.work->is_try;
+        const auto& done = is_step ? item.work->done : item.unrecorded;
+        if (!done.empty()) records.push_back(record_of(id, done, now));
+    }
+    return records;
+}
+
 void Queue::put_back(const std::string& id, Time now) {
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work) return;
@@ -237,13 +258,7 @@ Queue::Action Queue::step_of(Item& item, Time now) {
     if (work.step == Step::remove) return Remove{item.entry.id};
     item.entry.age = age_of(item, now);
     item.since = now;
-    JournalEntry entry;
-    entry.age = item.entry.age;
-    entry.attempts = item.entry.attempts;
-    entry.done = work.done;
-    entry.is_delay_told = item.entry.is_delay_told;
-    entry.why = work.why;
-    return Record{item.entry.id, std::move(entry)};
+    return record_of(item.entry.id, work.done, now);
 }
 
 void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time now) {

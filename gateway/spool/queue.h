@@ -93,6 +93,11 @@ class Queue {
     // `error`: 0, or an errno; then the same is done again later.
     void done(const std::string& id, int error, Time now);
 
+    // For the end: what a journal should say of a message as things stand, with these as done …
+    Record record_of(const std::string& id, std::vector<std::size_t> done, Time now) const;
+    // … and all such entries of recipients that are done although no journal says so yet.
+    std::vector<Record> unwritten(Time now) const;
+
     // The action that next() gave could not be begun: there it is again. Never throws.
     void put_back(const std::string& id, Time now);
 

@@ -353,11 +353,43 @@ void QueueRunner::drain() {
 }
 
 void QueueRunner::stop() {
-    context_.stop();
+    asio::post(context_, [this] { context_.stop(); });
 }
 
 void QueueRunner::join() {
     if (thread_.joinable()) thread_.join();
+}
+
+std::vector<Queue::Record> QueueRunner::unwritten() const {
+    const auto now = Clock::now();
+    std::vector<Queue::Record> records = queue_.unwritten(now);
+    for (const auto* list : {&begun_, &ended_}) {
+        for (const Begun& begun : *list) {
+            const auto* due = std::get_if<Queue::Try>(&begun.due);
+            if (!due) continue;
+            std::vector<std::size_t> done;
+            for (const Tried& each : begun.attempt.tried) {
+                if (each.outcome.fate == Fate::accepted) done.push_back(each.recipient);
+            }
+            if (!done.empty()) records.push_back(queue_.record_of(due->id, std::move(done), now));
+        }
+    }
+    return records;
+}
+
+void QueueRunner::write_down() {
+    try {
+        asio::io_context context{1};
+        const auto done = [](std::exception_ptr exception, int) { log_exception(exception); };
+        for (auto& [id, entry] : unwritten()) {
+            if (!spool_.read(id)) continue;  // it has left the queue
+            entry.time = std::time(nullptr);
+            asio::co_spawn(context, spool_.record(context, id, entry), done);
+        }
+        context.run();
+    } catch (const std::exception& exception) {  // memory is short: duplicates, then
+        log_bug(exception.what());
+    }
 }
 
 bool QueueRunner::take_sign_of_life() {

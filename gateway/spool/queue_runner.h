@@ -38,8 +38,12 @@ class QueueRunner final : private ControlServer::Executor {
     // Tries that run, and what is being written down.
     std::size_t running() const { return running_; }
     const QueueCounts& counts() const { return counts_; }
+    // What has ended by now is heard of before its thread ends.
     void stop();
     void join();
+    // After join(), before the spool is finished: who was delivered to, in tries that were cut off too, goes
+    // into the journals, or he would get a duplicate after the next start.
+    void write_down();
     // Whether the thread has come round since the last call; for the watchdog.
     bool take_sign_of_life();
 
@@ -62,6 +66,7 @@ class QueueRunner final : private ControlServer::Executor {
     void wake_at(Deadline time);
     void drive();
     void tell_of_ended();
+    std::vector<Queue::Record> unwritten() const;
     void begin();
     // Whatever happens, its end is seen.
     awaitable<void> carry_out(Begun& begun);

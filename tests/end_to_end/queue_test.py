@@ -239,6 +239,27 @@ class Signals(QueueCase):
         self.start_again(gateway)
         self.all_arrived(names)
 
+    def test_whom_a_try_that_is_cut_off_has_delivered_to_is_not_sent_to_again(self):
+        gateway = self.gateway(domains=["example.org", "example.net"], limits={"drain_timeout": "1s"})
+        slow = self.open(Downstream())
+        slow.patience = 8
+        self.send(gateway, "m", recipients=("bob@example.org", "carol@example.net"))
+        downstream = {"servers": [self.sink.url], "routes": [{"domains": ["example.net"], "servers": [slow.url]}],
+                      "spool": "outage", "retry": {"first": "1s", "max": "2s"}}
+        gateway.configure(downstream=downstream, limits={"drain_timeout": "1s"})
+        gateway.signal(signal.SIGHUP)
+        gateway.logged("reload .*state=done")
+        self.sink.come_back()
+        poll(lambda: slow.at_once == 1, "the second delivery of the try runs")
+        self.assertEqual(self.sink.subjects(), ["m"])
+        gateway.stop()
+        self.assertEqual(len(self.shelf(gateway)), 1)
+        slow.patience = 0
+        self.start_again(gateway)
+        poll(lambda: not self.shelf(gateway), "the queue is empty")
+        self.assertEqual([each.recipients for each in self.sink.messages], [["bob@example.org"]])
+        self.assertEqual(slow.messages[-1].recipients, ["carol@example.net"])
+
     def test_after_sighup_further_tries_use_the_new_configuration(self):
         gateway = self.gateway(deliveries=1)
         other = self.open(Downstream())

@@ -135,6 +135,27 @@ TEST_F(QueueTest, KnowsWhomItDeliveredToWhenItIsPutOffMeanwhile) {
     EXPECT_EQ(std::get<Queue::Record>(*action).entry.done, (std::vector<std::size_t>{0}));
 }
 
+// What a journal does not say is known until the end.
+TEST_F(QueueTest, SaysAtTheEndWhatNoJournalSaysYet) {
+    add("a");
+    add("b");
+    due<Queue::Try>();
+    EXPECT_TRUE(queue_.unwritten(now_).empty()) << "that try goes on";
+    queue_.ended("a", {{0, kTaken, "s"}, {1, kRefused, "s"}}, now_);
+    for (const bool is_given_out : {false, true}) {
+        if (is_given_out) due<Queue::Notify>();
+        const auto records = queue_.unwritten(now_);
+        ASSERT_EQ(records.size(), 1U);
+        EXPECT_EQ(records[0].id, "a");
+        EXPECT_EQ(records[0].entry.done, (std::vector<std::size_t>{0}));
+        EXPECT_EQ(records[0].entry.attempts, 1U);
+    }
+    queue_.done("a", EIO, now_);
+    due<Queue::Record>();
+    queue_.done("a", EIO, now_);
+    EXPECT_EQ(queue_.unwritten(now_).size(), 1U) << "the journal could not be written";
+}
+
 TEST_F(QueueTest, TellsOfARefusalBeforeItForgets) {
     add("a");
     due<Queue::Try>();
