@@ -9,6 +9,7 @@
 #include "config/load_downstream.h"
 #include "config/load_entrance.h"
 #include "config/load_limits.h"
+#include "config/load_metrics.h"
 #include "config/load_notifications.h"
 #include "config/load_policy.h"
 #include "config/load_queue.h"
@@ -106,7 +107,8 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_downstream(top, settings, folder);
     read_recipients(top, settings.recipients, folder);
     read_queue(top, settings.queue);
-    read_notifications(top, settings.notifications, folder);
+    read_notifications(top, settings, folder);
+    read_metrics(top, settings.metrics);
     read_dns(top, settings.dns);
     read_policy(top, settings.policy);
     read_limits(top, settings.limits);

@@ -24,25 +24,11 @@ void read_client_certificate(Mapping& downstream, std::optional<TlsIdentity>& cl
     client = std::move(identity);
 }
 
-// Whether there is a name for which records could be published.
-bool has_name(const DownstreamServer& server) {
-    return !server.host.empty() && server.host != "localhost" && !protocol::IpAddress::parse(server.host);
-}
-
-void note_nameless(const std::vector<DownstreamServer>& servers, Findings& findings) {
-    for (const auto& server : servers) {
-        if (has_name(server)) continue;
-        findings.push_back({Finding::Weight::warning, server.place,
-                            "tls: dane needs the server's name, for its DNS records; " + server.url +
-                                " has none and is treated as with tls: opportunistic"});
-    }
-}
-
 void note_dane(Mapping& map, Downstream& downstream) {
     if (downstream.tls != DownstreamTls::dane) return;
     downstream.tls_place = place_of(map["tls"]);
-    note_nameless(downstream.servers, map.findings());
-    for (const auto& route : downstream.routes) note_nameless(route.servers, map.findings());
+    warn_of_nameless(downstream.servers, map.findings());
+    for (const auto& route : downstream.routes) warn_of_nameless(route.servers, map.findings());
 }
 
 void read_retry(Mapping& downstream, RetryTimes& retry) {

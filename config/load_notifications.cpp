@@ -1,5 +1,6 @@
 #include "config/load_notifications.h"
 
+#include "config/load_servers.h"
 #include "config/units.h"
 
 namespace gatepost::config {
@@ -32,7 +33,8 @@ void read_selector(Mapping& map, std::string& selector) {
 
 }  // namespace
 
-void read_notifications(Mapping& top, Notifications& notifications, const std::filesystem::path& folder) {
+void read_notifications(Mapping& top, Settings& settings, const std::filesystem::path& folder) {
+    auto& notifications = settings.notifications;
     Mapping map(top["notifications"], "notifications", top.findings());
     map.flag("enabled", notifications.is_on);
     map.domain("domain", notifications.domain);
@@ -40,6 +42,7 @@ void read_notifications(Mapping& top, Notifications& notifications, const std::f
     map.path("key", notifications.key, folder);
     if (map.is_given("key")) notifications.key_place = place_of(map["key"]);
     read_relay(map, notifications.relay);
+    if (settings.downstream.tls == DownstreamTls::dane) warn_of_nameless(notifications.relay, map.findings());
     map.duration<seconds>("delay_after", notifications.delay_after, 60s, 30 * 86400s);
     if (map.is_given("key") && !map.is_given("selector")) {
         note(map.findings(), map["key"],

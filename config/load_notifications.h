@@ -5,6 +5,7 @@
 
 namespace gatepost::config {
 
-void read_notifications(Mapping& top, Notifications& notifications, const std::filesystem::path& folder);
+// `settings.downstream` must have been read: its tls holds for notifications.relay, too.
+void read_notifications(Mapping& top, Settings& settings, const std::filesystem::path& folder);
 
 }  // namespace gatepost::config

@@ -95,6 +95,11 @@ bool leads_to(const DownstreamServer& server, const Listener& listener, const st
     return is_everywhere && address->is_loopback();
 }
 
+// Whether there is a name for which records could be published.
+bool has_name(const DownstreamServer& server) {
+    return !server.host.empty() && server.host != "localhost" && !protocol::IpAddress::parse(server.host);
+}
+
 }  // namespace
 
 void read_servers(Mapping& map, std::string_view key, const std::filesystem::path& folder,
@@ -154,6 +159,15 @@ void refuse_loops(const Settings& settings, const std::vector<DownstreamServer>&
                        " is a listener of this gateway: mail would go round in circles; name the mail server "
                        "behind it");
         }
+    }
+}
+
+void warn_of_nameless(const std::vector<DownstreamServer>& servers, Findings& findings) {
+    for (const auto& server : servers) {
+        if (has_name(server)) continue;
+        findings.push_back({Finding::Weight::warning, server.place,
+                            "tls: dane needs the server's name, for its DNS records; " + server.url +
+                                " has none and is treated as with tls: opportunistic"});
     }
 }
 

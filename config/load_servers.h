@@ -18,5 +18,7 @@ void read_routes(Mapping& downstream, Settings& settings, const std::filesystem:
 
 // A server at which we would talk to ourselves is an error; `settings.listeners` must have been read.
 void refuse_loops(const Settings& settings, const std::vector<DownstreamServer>& servers, Findings& findings);
+// Servers without a name have no DNS records, so tls: dane does nothing for them.
+void warn_of_nameless(const std::vector<DownstreamServer>& servers, Findings& findings);
 
 }  // namespace gatepost::config

@@ -126,6 +126,12 @@ struct Recipients {
     friend bool operator==(const Recipients&, const Recipients&) = default;
 };
 
+// Where monitoring (Prometheus) asks.
+struct Metrics {
+    std::optional<Endpoint> listen;  // empty: nowhere
+    friend bool operator==(const Metrics&, const Metrics&) = default;
+};
+
 // Delivery status notifications (RFC 3461, 3464) for what was spooled and cannot be delivered.
 struct Notifications {
     bool is_on = true;                       // false: dead letters only
@@ -298,6 +304,7 @@ struct Settings {
     Recipients recipients;
     Queue queue;
     Notifications notifications;
+    Metrics metrics;
     Dns dns;
     DmarcPolicy policy;
     Limits limits;

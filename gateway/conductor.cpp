@@ -190,10 +190,12 @@ void Conductor::warn_of_restart(const config::Settings& next) {
         LogLine line("config");
         log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
     }
-    if (endpoints(next) == endpoints(running) && next.workers == running.workers) return;
+    const bool is_same = endpoints(next) == endpoints(running) && next.workers == running.workers &&
+                         next.metrics == running.metrics;
+    if (is_same) return;
     LogLine line("config");
-    log_warning(
-        line.add("problem", "listeners and workers change only with a restart; all else is in use now"));
+    log_warning(line.add(
+        "problem", "listeners, workers and metrics change only with a restart; all else is in use now"));
 }
 
 // Restarted by systemd if a worker hangs: then, and only then, no sign of life is passed on.

@@ -9,6 +9,8 @@
 
 #include "gateway/conductor.h"
 #include "gateway/log.h"
+#include "gateway/metrics_server.h"
+#include "gateway/metrics_source.h"
 #include "gateway/server/listening.h"
 
 namespace gatepost::gateway {
@@ -56,6 +58,16 @@ protocol::Result<Doors> doors_for(const config::Settings& settings, unsigned wor
     return doors;
 }
 
+double unix_time() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+int refused_start(const std::string& why, int status) {
+    stop_log();
+    std::fprintf(stderr, "%s\n", why.c_str());
+    return status;
+}
+
 }  // namespace
 
 int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
@@ -84,12 +96,17 @@ int serve(std::shared_ptr<const Snapshot> snapshot, const std::string& file) {
                                                    spool->get()));
     std::unique_ptr<QueueRunner> queue;
     if (*spool) queue = std::make_unique<QueueRunner>(**spool, snapshot, disk);
-    const std::string unknown = queue ? queue->start() : "";
-    if (!unknown.empty()) {
-        stop_log();
-        std::fprintf(stderr, "%s\n", unknown.c_str());
-        return EX_IOERR;
+    const double started = unix_time();
+    MetricsServer monitoring(context, [&, queue = queue.get(), spool = spool->get()] {
+        return exposition(metrics_of(started, admission, spool, queue));
+    });
+    if (const auto& place = settings.metrics.listen) {
+        const std::string why = monitoring.open(*place);
+        if (!why.empty())
+            return refused_start("metrics.listen: " + place->text() + ": " + why, EX_UNAVAILABLE);
     }
+    const std::string unknown = queue ? queue->start() : "";
+    if (!unknown.empty()) return refused_start(unknown, EX_IOERR);
     Conductor conductor(context, workers, spool->get(), queue.get(), snapshot, file, listening_on);
     conductor.start();
     for (const auto& worker : workers) worker->start();

@@ -14,8 +14,9 @@ namespace gatepost::policy {
 std::chrono::milliseconds pause_after(unsigned attempts, const config::RetryTimes& times,
                                       std::uint64_t chance);
 
-// `age`: spent in the queue while it could be tried. Whoever was tried only once or twice in that time, for
-// whatever reason, is tried again.
+// `age`: spent in the queue while it could be tried. `attempts`: tries, and times at which others had found
+// its destination away. Whoever had only one or two such chances in that time, for whatever reason, gets
+// another.
 bool is_expired(std::chrono::seconds age, unsigned attempts, const config::RetryTimes& times);
 
 }  // namespace gatepost::policy

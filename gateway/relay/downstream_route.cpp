@@ -20,7 +20,8 @@ std::vector<DownstreamServers::Preference> preferences(const std::vector<config:
 
 }  // namespace
 
-DownstreamRoute::DownstreamRoute(std::size_t number, const std::vector<config::DownstreamServer>& configured,
+DownstreamRoute::DownstreamRoute(asio::io_context& context, std::size_t number,
+                                 const std::vector<config::DownstreamServer>& configured,
                                  DownstreamConnector& connector, KeptConnections& kept,
                                  const config::Limits& limits)
     : number_(number),
@@ -28,7 +29,8 @@ DownstreamRoute::DownstreamRoute(std::size_t number, const std::vector<config::D
       connector_(connector),
       kept_(kept),
       limits_(limits),
-      servers_(preferences(configured)) {}
+      servers_(preferences(configured)),
+      others_(context) {}
 
 DownstreamRoute::Tries DownstreamRoute::fresh_tries(Deadline deadline) const {
     Tries tries;
@@ -45,7 +47,19 @@ std::size_t DownstreamRoute::others_there(const Tries& tries, std::size_t server
     return count;
 }
 
+// Somebody may be finding out this moment whether a server is back: a probe, say, that this client's EHLO was
+// the reason for.
 awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::obtain(Tries& tries) {
+    for (;;) {
+        std::unique_ptr<DownstreamConnection> connection = co_await try_in_order(tries);
+        const auto now = Clock::now();
+        const bool may_wait = now < tries.connecting_until && now < servers_.worth_waiting_until(now);
+        if (connection || !may_wait) co_return connection;
+        co_await others_.async_wait(no_throw);
+    }
+}
+
+awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::try_in_order(Tries& tries) {
     const std::vector<std::size_t> order = servers_.order(Clock::now(), chance_());
     for (const std::size_t server : order) {
         if (tries.given_up[server]) continue;
@@ -54,6 +68,7 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::obtain(Tries& 
         // One that hangs leaves time for the next.
         const auto now = Clock::now();
         if (now >= tries.connecting_until) break;
+        if (!servers_.may_try(server, now)) continue;
         const Deadline last =
             now + (tries.connecting_until - now) / static_cast<int>(1 + others_there(tries, server));
         std::unique_ptr<DownstreamConnection> made = co_await connect_to(server, last);
@@ -87,6 +102,9 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::connect_to(std
                                                                              Deadline last) {
     std::string why;
     const auto began = Clock::now();
+    servers_.begin_trying(server, began, last);
+    const Deadline others_wait_until = servers_.worth_waiting_until(began);
+    if (others_wait_until > began) others_.expires_at(others_wait_until);
     std::unique_ptr<DownstreamConnection> connection =
         co_await connector_.connect(configured_[server], last, why);
     if (connection) {
@@ -96,6 +114,7 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::connect_to(std
         const auto now = Clock::now();
         log_change(servers_.note_failure(server, now - began, now), server, why);
     }
+    others_.cancel();
     co_return connection;
 }
 

@@ -25,8 +25,9 @@ class DownstreamRoute {
     };
 
     // `number`: the route's, Settings::servers_of(). What is referred to must outlive it.
-    DownstreamRoute(std::size_t number, const std::vector<config::DownstreamServer>& configured,
-                    DownstreamConnector& connector, KeptConnections& kept, const config::Limits& limits);
+    DownstreamRoute(asio::io_context& context, std::size_t number,
+                    const std::vector<config::DownstreamServer>& configured, DownstreamConnector& connector,
+                    KeptConnections& kept, const config::Limits& limits);
     DownstreamRoute(const DownstreamRoute&) = delete;
 
     // A folder that takes all mail; then there is nobody to connect to.
@@ -38,7 +39,8 @@ class DownstreamRoute {
     // `deadline`: of all that is asked of the downstream for it.
     Tries fresh_tries(Deadline deadline) const;
     // A connection that is ready for MAIL, kept or new, to the first server that was not given up and is
-    // there; who is not is given up in `tries`. Null: there is nobody left.
+    // there; who is not is given up in `tries`. Null: there is nobody left, or another one is waiting for who
+    // is.
     awaitable<std::unique_ptr<DownstreamConnection>> obtain(Tries& tries);
     // A new one, greeted, or null.
     awaitable<std::unique_ptr<DownstreamConnection>> connect_to(std::size_t server, Deadline last);
@@ -64,6 +66,7 @@ class DownstreamRoute {
     std::size_t others_there(const Tries& tries, std::size_t server) const;
 
   private:
+    awaitable<std::unique_ptr<DownstreamConnection>> try_in_order(Tries& tries);
     awaitable<std::unique_ptr<DownstreamConnection>> reuse(std::size_t server, Tries& tries);
     void log_change(DownstreamServers::Change change, std::size_t server, std::string_view why) const;
 
@@ -73,6 +76,7 @@ class DownstreamRoute {
     KeptConnections& kept_;
     const config::Limits& limits_;
     DownstreamServers servers_;
+    asio::steady_timer others_;  // ends with the try of another one
     std::mt19937_64 chance_{std::random_device{}()};
 };
 

@@ -11,7 +11,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kLongWait = 2s;  // a client that waits so long for a dead server should be the only one
 constexpr auto kLeftAlone = 15s;
-constexpr auto kFirstPause = 2s;  // between two times of asking in vain, then twice as long each time
+constexpr auto kTriedAnyway = 2s;   // after a failure: a client with a hundred recipients waits once
+constexpr auto kWorthWaiting = 1s;  // for another's try, from its beginning: who is there answers sooner
+constexpr auto kFirstPause = 2s;    // between two times of asking in vain, then twice as long each time
 constexpr auto kLongestPause = 60s;
 constexpr auto kLongestDisbelief = 600s;  // it greets well, but breaks each time
 
@@ -40,21 +42,27 @@ DownstreamServers::Change DownstreamServers::note_greeting(std::size_t server,
     auto& known = servers_[server];
     known.can = can;
     known.learned = now;
+    known.trying_until = {};
     if (now < known.not_believed_until) return Change::none;
     known.failures = 0;
+    known.has_let_wait = false;
     known.left_alone_until = known.asked_again_from = known.not_believed_until = {};
     return std::exchange(known.is_failing, false) ? Change::became_available : Change::none;
 }
 
 DownstreamServers::Change DownstreamServers::fail(Server& server, Duration pause, Duration took, Time now) {
     server.asked_again_from = now + pause;
-    if (took >= kLongWait) server.left_alone_until = now + kLeftAlone;
+    server.trying_until = {};
+    server.has_let_wait = took >= kLongWait;
+    if (server.has_let_wait) server.left_alone_until = server.tried_anyway_from = now + kLeftAlone;
     return std::exchange(server.is_failing, true) ? Change::none : Change::became_unavailable;
 }
 
 DownstreamServers::Change DownstreamServers::note_failure(std::size_t server, Duration took, Time now) {
     auto& known = servers_[server];
-    return fail(known, pause(known.failures++, kLongestPause), took, now);
+    const Change change = fail(known, pause(known.failures++, kLongestPause), took, now);
+    known.tried_anyway_from = now + kTriedAnyway;
+    return change;
 }
 
 DownstreamServers::Change DownstreamServers::note_break(std::size_t server, Duration took, Time now) {
@@ -71,8 +79,10 @@ DownstreamServers::Change DownstreamServers::note_break(std::size_t server, Dura
 std::vector<std::size_t> DownstreamServers::order(Time now, std::uint64_t chance) const {
     std::vector<std::size_t> waiting, order;
     for (std::size_t i = 0; i < servers_.size(); ++i) {
-        if (now >= servers_[i].left_alone_until) waiting.push_back(i);
+        if (now >= servers_[i].left_alone_until && may_try(i, now)) waiting.push_back(i);
     }
+    if (const auto early = waiting.empty() ? first_to_end_its_rest(now) : std::nullopt)
+        waiting.push_back(*early);
     const auto rank = [&](std::size_t i) {
         const auto& server = servers_[i];
         return std::tuple(server.is_failing, server.preference.priority, server.preference.weight == 0);
@@ -98,6 +108,37 @@ std::vector<std::size_t> DownstreamServers::order(Time now, std::uint64_t chance
     return order;
 }
 
+// Who hung within a transaction is not among them: that would cost a client minutes, and not seconds.
+std::optional<std::size_t> DownstreamServers::first_to_end_its_rest(Time now) const {
+    std::optional<std::size_t> first;
+    const auto rank = [&](std::size_t i) {
+        return std::tuple(servers_[i].left_alone_until, servers_[i].preference.priority);
+    };
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+        if (now < servers_[i].tried_anyway_from || !may_try(i, now)) continue;
+        if (!first || rank(i) < rank(*first)) first = i;
+    }
+    return first;
+}
+
+void DownstreamServers::begin_trying(std::size_t server, Time now, Time last) {
+    servers_[server].trying_since = now;
+    servers_[server].trying_until = last;
+}
+
+bool DownstreamServers::may_try(std::size_t server, Time now) const {
+    return !servers_[server].has_let_wait || now >= servers_[server].trying_until;
+}
+
+DownstreamServers::Time DownstreamServers::worth_waiting_until(Time now) const {
+    Time until = Time::min();
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+        const Time end = servers_[i].trying_since + kWorthWaiting;
+        if (!may_try(i, now) && now < end) until = std::max(until, end);
+    }
+    return until;
+}
+
 std::optional<protocol::Capabilities> DownstreamServers::offered() const {
     std::optional<protocol::Capabilities> there, once_there;
     const auto add = [](auto& sum, const protocol::Capabilities& can) {
@@ -113,7 +154,7 @@ std::optional<protocol::Capabilities> DownstreamServers::offered() const {
 
 bool DownstreamServers::is_due(std::size_t server, Duration max_age, Time now) const {
     const auto& known = servers_[server];
-    if (known.is_being_asked || now < known.asked_again_from) return false;
+    if (known.is_being_asked || now < known.asked_again_from || !may_try(server, now)) return false;
     return !known.can || known.is_failing || now - known.learned > max_age;
 }
 

@@ -38,8 +38,16 @@ class DownstreamServers {
     void note_answer(std::size_t server) { servers_[server].breaks = 0; }
 
     // Whom to try, in this order: those that are there by priority, within one priority by weight (RFC 2782),
-    // then those that failed. Empty while all are left alone. `chance`: any number, another each time.
+    // then those that failed. While all are left alone, the one of those that could not be connected to whose
+    // rest ends first. Empty if it is being tried, or was a moment ago. `chance`: any number, another each
+    // time.
     std::vector<std::size_t> order(Time now, std::uint64_t chance) const;
+    // A connection is being made, until a greeting or a failure is noted, `last` at the latest.
+    void begin_trying(std::size_t server, Time now, Time last);
+    // One that has let us wait is tried by one at a time: the others would wait as well.
+    bool may_try(std::size_t server, Time now) const;
+    // Somebody began to try such a one so lately that it is worth a short wait: until when. Time::min(): no.
+    Time worth_waiting_until(Time now) const;
     bool is_there(std::size_t server) const { return !servers_[server].is_failing; }
     // What it last said; nothing before its first greeting.
     const std::optional<protocol::Capabilities>& can(std::size_t server) const {
@@ -68,8 +76,12 @@ class DownstreamServers {
         unsigned failures = 0;  // since the last greeting
         unsigned breaks = 0;    // since the last answer to a recipient
         Time left_alone_until{}, asked_again_from{}, not_believed_until{};
+        Time tried_anyway_from{};   // though it is left alone, if all are
+        bool has_let_wait = false;  // the last failure
+        Time trying_since{}, trying_until{};
         bool is_being_asked = false;
     };
+    std::optional<std::size_t> first_to_end_its_rest(Time now) const;
     Change fail(Server& server, Duration pause, Duration took, Time now);
 
     std::vector<Server> servers_;

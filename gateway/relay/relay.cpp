@@ -42,8 +42,8 @@ Relay::Relay(asio::io_context& context, asio::thread_pool& disk, Resolver& resol
       clients_routes_(1 + settings.downstream.routes.size()),
       answers_(context) {
     const auto add = [&](const std::vector<config::DownstreamServer>& servers) {
-        routes_.push_back(
-            std::make_unique<DownstreamRoute>(routes_.size(), servers, connector_, kept_, settings_.limits));
+        routes_.push_back(std::make_unique<DownstreamRoute>(context, routes_.size(), servers, connector_,
+                                                            kept_, settings_.limits));
     };
     for (std::size_t i = 0; i < clients_routes_; ++i) add(settings_.servers_of(i));
     if (!settings_.notifications.relay.empty()) add(settings_.notifications.relay);

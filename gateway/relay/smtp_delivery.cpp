@@ -280,10 +280,25 @@ awaitable<std::vector<Outcome>> SmtpDelivery::deliver(Content& message) {
         ContentWriter writer(*connection_, message, framing, octets);
         const ContentWriter::Sent sent = co_await writer.write(deadline);
         if (sent == ContentWriter::Sent::flawed) co_return for_all(give_up_flawed());
+        if (sent == ContentWriter::Sent::unreadable) co_return for_all(give_up_unreadable());
         if (sent != ContentWriter::Sent::whole) connection_->dialogue.connection_lost();
     }
-    const ClientAction ended = co_await finish_request(*connection_, deadline);
+    const ClientAction ended = co_await finish_request(*connection_, last_word_until(deadline));
     co_return outcomes(ended);
+}
+
+// Out of the spool nobody waits for us, and a try that ends too early makes a copy each time: ten minutes, if
+// downstream_timeout is what it is by default (RFC 5321 section 4.5.3.2.6).
+Deadline SmtpDelivery::last_word_until(Deadline deadline) const {
+    return sender_.notifies ? Clock::now() + 2 * relay_.settings().limits.downstream_timeout : deadline;
+}
+
+// The server is not at fault, and drops what has no end.
+Outcome SmtpDelivery::give_up_unreadable() {
+    connection_.reset();
+    LogLine line("buffer");
+    log_error(line.add("id", sender_.client.id).add("why", "our copy of the message could not be read"));
+    return gateway::outcome_of(reply::kLocalError);
 }
 
 // Without its end nothing of it was delivered.

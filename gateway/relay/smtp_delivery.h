@@ -40,6 +40,8 @@ class SmtpDelivery final : public Delivery {
     void leave(Try last);
     Outcome answer_of_nobody();
     Outcome give_up_flawed();
+    Outcome give_up_unreadable();
+    Deadline last_word_until(Deadline deadline) const;
     std::vector<Outcome> outcomes(const protocol::ClientAction& ended);
     std::vector<Outcome> for_all(const Outcome& outcome) const;
     protocol::Reply passed_on(std::string_view at, const protocol::Reply& theirs) const;

@@ -9,8 +9,11 @@ using Kind = DiskStep::Kind;
 
 }  // namespace
 
-Commit::Commit(std::vector<std::string> ids)
-    : ids_(std::move(ids)), errors_(ids_.size(), 0), places_(ids_.size(), Place::nowhere) {}
+Commit::Commit(std::vector<std::string> ids, bool has_left)
+    : ids_(std::move(ids)),
+      errors_(ids_.size(), 0),
+      places_(ids_.size(), Place::nowhere),
+      has_left_(has_left) {}
 
 // What has failed goes no further, and is removed at the end, wherever it got to.
 bool Commit::is_due(std::size_t item) const {
@@ -33,7 +36,7 @@ std::optional<DiskStep> Commit::next() {
         if (phase_ == Phase::sync_folder) {
             const bool is_any_there =
                 std::any_of(errors_.begin(), errors_.end(), [](int error) { return error == 0; });
-            if (is_any_there) return DiskStep{.kind = Kind::sync_folder, .name = "queue"};
+            if (is_any_there || has_left_) return DiskStep{.kind = Kind::sync_folder, .name = "queue"};
             phase_ = Phase::remove;
         }
         while (item_ < ids_.size() && !is_due(item_)) ++item_;
@@ -52,6 +55,7 @@ void Commit::fail_all(int error) {
 
 void Commit::ended(int error) {
     if (phase_ == Phase::sync_folder) {
+        folder_error_ = error;
         if (error != 0) fail_all(error);
         phase_ = Phase::remove;
         return;

@@ -13,8 +13,9 @@ namespace gatepost::gateway {
 
 class Commit {
   public:
-    // `ids`: of the messages, which are items 0, 1, … of the steps.
-    explicit Commit(std::vector<std::string> ids);
+    // `ids`: of the messages, which are items 0, 1, … of the steps. `has_left`: others have left queue/
+    // just now, and it must be synced for them as well, whatever becomes of these.
+    explicit Commit(std::vector<std::string> ids, bool has_left = false);
 
     // The next step, or nothing when the batch is done.
     std::optional<DiskStep> next();
@@ -24,6 +25,8 @@ class Commit {
     // For each message: 0 once it is safe, or why it is not in the queue. Meaningful when next() gave
     // nothing.
     const std::vector<int>& errors() const { return errors_; }
+    // How the sync of queue/ ended: 0 once it is durable who has left it.
+    int folder_error() const { return folder_error_; }
 
   private:
     enum class Phase { write, sync, rename, sync_folder, remove, over };
@@ -35,6 +38,8 @@ class Commit {
     std::vector<std::string> ids_;
     std::vector<int> errors_;
     std::vector<Place> places_;
+    const bool has_left_;
+    int folder_error_ = 0;
     Phase phase_ = Phase::write;
     std::size_t item_ = 0;  // whose turn it is in this phase
 };

@@ -10,6 +10,7 @@
 
 #include "gateway/completion.h"
 #include "gateway/log.h"
+#include "gateway/net/socket_limit.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -19,25 +20,6 @@ using Socket = asio::local::stream_protocol::socket;
 constexpr std::size_t kMaxClients = 16;
 constexpr std::chrono::seconds kPatience{30};  // for a whole request, and for an answer to be taken
 constexpr std::chrono::milliseconds kPause{200};
-
-// Closes the socket when the time is over; whoever waits for it hears an error.
-class Limit {
-  public:
-    Limit(asio::io_context& context, Socket& socket) : timer_(context), socket_(socket) {}
-    void begin() {
-        timer_.expires_after(kPatience);
-        timer_.async_wait([&socket = socket_, alive = std::weak_ptr<bool>(alive_)](ErrorCode error) {
-            ErrorCode ignored;
-            if (!error && !alive.expired()) socket.close(ignored);
-        });
-    }
-    void end() { timer_.cancel(); }
-
-  private:
-    asio::steady_timer timer_;
-    Socket& socket_;
-    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
 
 // One more line, without its end, or nothing.
 awaitable<std::optional<std::string>> receive_line(Socket& socket, std::string& buffer) {
@@ -115,10 +97,10 @@ awaitable<void> ControlServer::serve(Socket socket) {
         ~Presence() { --count; }
     };
     const Presence presence(*clients);
-    Limit limit(context_, socket);
+    SocketLimit limit(context_, socket);
     std::string buffer;
     for (;;) {
-        limit.begin();
+        limit.begin(kPatience);
         const std::optional<std::string> line = co_await receive_line(socket, buffer);
         limit.end();
         if (!line) co_return;
@@ -128,7 +110,7 @@ awaitable<void> ControlServer::serve(Socket socket) {
             const std::vector<ControlResult> results = co_await executor_.execute(*request);
             answer = wire(results);
         }
-        limit.begin();
+        limit.begin(kPatience);
         const auto octets = asio::buffer(answer);
         auto [error, size] = co_await asio::async_write(socket, octets, no_throw);
         limit.end();

@@ -4,17 +4,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 namespace gatepost::gateway {
 namespace {
 
-constexpr std::size_t kWorthSharing = 4;         // files
-constexpr std::size_t kSyncers = 8;              // threads, for a moment
+constexpr std::size_t kWorthSharing = 2;         // files
+constexpr std::size_t kSyncers = 8;              // threads
 constexpr std::size_t kLongestTear = 64 * 1024;  // octets of a journal line, and more
 
 int result_of(int returned) {
@@ -55,6 +52,8 @@ int write_all(int file, std::string_view octets) {
     }
     return 0;
 }
+
+Disk::Disk(int folder) : folder_(folder), syncers_(kSyncers) {}
 
 int Disk::run(const DiskStep& step, const Writer& writer) {
     switch (step.kind) {
@@ -118,19 +117,7 @@ int Disk::sync_file(const std::string& name) {
 void Disk::sync_written() {
     std::vector<std::pair<Descriptor*, int*>> work;
     for (auto& [name, file] : written_) work.emplace_back(&file, &synced_.emplace(name, EIO).first->second);
-    std::atomic<std::size_t> next{0};
-    const auto sync = [&] {
-        for (std::size_t i = next++; i < work.size(); i = next++)
-            *work[i].second = sync_and_close(*work[i].first);
-    };
-    std::vector<std::thread> threads;
-    threads.reserve(kSyncers);
-    try {
-        while (threads.size() < std::min(kSyncers, work.size()) - 1) threads.emplace_back(sync);
-    } catch (const std::system_error&) {  // no more threads: then with those that there are
-    }
-    sync();
-    for (auto& thread : threads) thread.join();
+    syncers_.run(work.size(), [&](std::size_t i) { *work[i].second = sync_and_close(*work[i].first); });
     written_.clear();
 }
 

@@ -8,6 +8,7 @@
 
 #include "gateway/spool/descriptor.h"
 #include "gateway/spool/disk_step.h"
+#include "gateway/spool/side_by_side.h"
 
 namespace gatepost::gateway {
 
@@ -17,7 +18,7 @@ class Disk {
     using Writer = std::function<int(int file, std::size_t item)>;
 
     // `folder`: the descriptor of the spool folder, below which all names are; must outlive this.
-    explicit Disk(int folder) : folder_(folder) {}
+    explicit Disk(int folder);
 
     // 0 or an errno. `writer` is for Kind::write.
     int run(const DiskStep& step, const Writer& writer = {});
@@ -36,6 +37,7 @@ class Disk {
     int remove(const std::string& name);
 
     int folder_;
+    SideBySide syncers_;
     std::map<std::string, Descriptor> written_;  // and not synced yet
     std::map<std::string, int> synced_;          // together with others; not asked for yet
 };

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 
+#include "gateway/completion.h"
 #include "gateway/log.h"
 #include "gateway/spool/commit.h"
 #include "protocol/ascii.h"
@@ -16,6 +17,7 @@ constexpr std::size_t kBatch = 128;  // messages; each has an open file until it
 constexpr std::size_t kBatchOctets = 32 * 1024 * 1024;
 constexpr std::size_t kWriteAtOnce = 256 * 1024;
 constexpr std::chrono::hours kLookAtDead{1};
+constexpr std::chrono::milliseconds kMoment{100};  // until memory is asked for again
 
 // What a file has beside its content, about: for the room that is taken before it is written.
 constexpr std::size_t kHeadOctets = 1024;
@@ -42,10 +44,27 @@ void log_failure(const char* what, const std::string& id, int error) {
     log_error(line.add("id", id).add("at", what).add("why", std::strerror(error)));
 }
 
+// Room that was taken for a message, given back unless that comes into the queue.
+class Room {
+  public:
+    Room(SpoolRoom& room, std::size_t octets) : room_(room), octets_(octets) {}
+    ~Room() {
+        if (!is_kept_) room_.give_back(octets_);
+    }
+    Room(const Room&) = delete;
+    void keep() { is_kept_ = true; }
+
+  private:
+    SpoolRoom& room_;
+    const std::size_t octets_;
+    bool is_kept_ = false;
+};
+
 }  // namespace
 
 DiskSpool::DiskSpool(SpoolFolder folder, const config::Queue& limits)
     : folder_(std::move(folder)), room_(folder_.number(), limits), disk_(folder_.number()) {
+    batch_.reserve(kBatch);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -118,13 +137,14 @@ awaitable<int> DiskSpool::commit(asio::io_context& context, SpooledMessage messa
     const bool is_ours = message.origin == Origin::notification;
     if (is_ours) room_.add(octets);
     if (!is_ours && !room_.take(octets)) co_return ENOSPC;
+    Room room(room_, octets);
     Job job{Job::Kind::commit, context};
     job.id = message.id;
     job.message = std::move(message);
     job.head = std::move(*head);
     job.content = &content;
     co_await done_by_thread(job);
-    if (job.error != 0) room_.give_back(octets);
+    if (job.error == 0) room.keep();
     co_return job.error;
 }
 
@@ -156,52 +176,78 @@ awaitable<int> DiskSpool::move(asio::io_context& context, std::string id, Shelf 
     co_return co_await done_by_thread(job);
 }
 
+// All that needs memory comes first: once the thread has the job nothing may throw the caller's frame away.
+template <class Token>
+auto DiskSpool::hand_over(Job& job, Token token) {
+    auto begin = [this, &job](auto woken) {
+        job.done.async_wait(std::move(woken));
+        add(job);
+    };
+    return asio::async_initiate<Token, void(ErrorCode)>(std::move(begin), token);
+}
+
 awaitable<int> DiskSpool::done_by_thread(Job& job) {
     const auto work = asio::make_work_guard(job.context);
+    co_await hand_over(job, no_throw);
+    co_return job.error;
+}
+
+void DiskSpool::add(Job& job) noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (is_ending_) job.error = ESHUTDOWN;
-        if (!is_ending_) waiting_.push_back(&job);
+        if (is_ending_) {
+            job.error = ESHUTDOWN;
+            job.done.cancel();
+            return;
+        }
+        (last_ ? last_->next : first_) = &job;
+        last_ = &job;
     }
-    if (job.error != 0) co_return job.error;
     came_.notify_one();
-    co_await job.done.async_wait(no_throw);
-    co_return job.error;
+}
+
+void DiskSpool::run() {
+    auto next_look = Clock::now();
+    while (take_batch()) {
+        if (!batch_.empty()) run(batch_);
+        if (Clock::now() < next_look) continue;
+        next_look = Clock::now() + kLookAtDead;
+        look_round();
+    }
 }
 
 // Old dead letters are judged by the time at which gatepost began and what has gone by since: a clock that
 // jumps meanwhile removes none.
-void DiskSpool::run() {
-    auto next_look = Clock::now();
-    while (const auto batch = take_batch()) {
-        if (!batch->empty()) run(*batch);
-        if (Clock::now() < next_look) continue;
-        next_look = Clock::now() + kLookAtDead;
+void DiskSpool::look_round() {
+    try {
         folder_.remove_dead(opened_ + (Clock::now() - opened_steadily_), room_.limits().dead_letters);
+    } catch (const std::exception& exception) {  // memory is short: the next time, then
+        log_bug(exception.what());
     }
 }
 
-// All that waits, but for bounds; empty when it is time to look round, nothing when that was the last.
-std::optional<DiskSpool::Batch> DiskSpool::take_batch() {
+// All that waits, but for bounds; none when it is time to look round, false when that was the last.
+bool DiskSpool::take_batch() {
     std::unique_lock lock(mutex_);
-    came_.wait_for(lock, kLookAtDead, [this] { return is_ending_ || !waiting_.empty(); });
-    if (is_ending_ && waiting_.empty()) return {};
-    Batch batch;
+    came_.wait_for(lock, kLookAtDead, [this] { return is_ending_ || first_; });
+    batch_.clear();
     std::size_t octets = 0;
-    while (!waiting_.empty() && batch.size() < kBatch && octets < kBatchOctets) {
-        batch.push_back(waiting_.front());
-        octets += waiting_.front()->message.content_octets;
-        waiting_.pop_front();
+    while (first_ && batch_.size() < kBatch && octets < kBatchOctets) {
+        Job* const job = first_;
+        first_ = std::exchange(job->next, nullptr);
+        if (!first_) last_ = nullptr;
+        batch_.push_back(job);
+        octets += job->message.content_octets;
     }
-    return batch;
+    return !is_ending_ || !batch_.empty();
 }
 
 // Nobody would catch what is thrown in this thread; who waits is told that it did not work.
 void DiskSpool::run(const Batch& batch) {
     try {
         record(batch);
-        change_names(batch);
-        commit(batch);
+        const Batch left = change_names(batch);
+        commit(batch, left);
     } catch (const std::exception& exception) {
         disk_.forget();
         for (Job* job : batch) job->error = EIO;
@@ -240,9 +286,11 @@ void DiskSpool::record(const Batch& batch) {
     }
 }
 
-// Durable before anybody hears of it, or the machine's end would bring a message back.
-void DiskSpool::change_names(const Batch& batch) {
-    std::map<std::string, Batch> folders;
+// Durable before anybody hears of it, or the machine's end would bring a message back. What is moved is
+// durable where it comes before it is where it has left. Who waits only for queue/, which something has left,
+// is returned: it is synced once for them and for those who come.
+DiskSpool::Batch DiskSpool::change_names(const Batch& batch) {
+    Folders entered, left;
     for (Job* job : batch) {
         if (job->kind != Job::Kind::remove && job->kind != Job::Kind::move) continue;
         const bool is_move = job->kind == Job::Kind::move;
@@ -252,16 +300,23 @@ void DiskSpool::change_names(const Batch& batch) {
         job->error = change_name(name, target);
         // Gone already, but perhaps only because it was not synced the last time.
         if (!is_move && job->error == ENOENT) {
-            for (const char* shelf : {"queue", "hold"}) folders[shelf].push_back(job);
+            for (const char* shelf : {"queue", "hold"}) left[shelf].push_back(job);
             continue;
         }
         if (job->error != 0) {
             log_failure(is_move ? "move" : "remove", job->id, job->error);
             continue;
         }
-        folders[folder_of(name)].push_back(job);
-        if (is_move) folders[folder_of(target)].push_back(job);
+        if (is_move) entered[folder_of(target)].push_back(job);
+        left[folder_of(name)].push_back(job);
     }
+    Batch waiting = std::move(left["queue"]);
+    left.erase("queue");
+    for (const auto* folders : {&entered, &left}) sync(*folders);
+    return waiting;
+}
+
+void DiskSpool::sync(const Folders& folders) {
     for (const auto& [folder, jobs] : folders) {
         const int error = disk_.run({DiskStep::Kind::sync_folder, folder});
         for (Job* job : jobs) {
@@ -283,7 +338,8 @@ int DiskSpool::change_name(const std::string& name, const std::string& target) {
     return 0;
 }
 
-void DiskSpool::commit(const Batch& batch) {
+// `left`: who has taken something out of queue/.
+void DiskSpool::commit(const Batch& batch, const Batch& left) {
     Batch jobs;
     std::vector<std::string> ids;
     for (Job* job : batch) {
@@ -291,11 +347,14 @@ void DiskSpool::commit(const Batch& batch) {
         jobs.push_back(job);
         ids.push_back(job->id);
     }
-    if (jobs.empty()) return;
-    Commit machine(std::move(ids));
+    if (jobs.empty() && left.empty()) return;
+    Commit machine(std::move(ids), !left.empty());
     const Disk::Writer writer = [&](int file, std::size_t item) { return write(file, *jobs[item]); };
     while (const auto step = machine.next()) machine.ended(disk_.run(*step, writer));
     disk_.forget();
+    for (Job* job : left) {
+        if (machine.folder_error() != 0) job->error = machine.folder_error();
+    }
     std::function<void(const SpooledMessage&)> told;
     {
         const std::lock_guard lock(mutex_);
@@ -331,14 +390,33 @@ int DiskSpool::write(int file, Job& job) {
     return write_all(file, written_);
 }
 
-// One call for all who wait in one context.
-void DiskSpool::wake(const Batch& batch) {
-    std::map<asio::io_context*, std::vector<asio::steady_timer*>> contexts;
-    for (Job* job : batch) contexts[&job->context].push_back(&job->done);
-    for (auto& [context, timers] : contexts) {
-        asio::post(*context, [sleeping = std::move(timers)] {
-            for (asio::steady_timer* timer : sleeping) timer->cancel();
+// One call for all who wait in one context. They may be gone as soon as they are called.
+void DiskSpool::wake(const Batch& batch) noexcept {
+    Job* contexts = nullptr;  // the first of each
+    for (Job* job : batch) {
+        Job* same = contexts;
+        while (same && &same->context != &job->context) same = same->next_context;
+        if (same) {
+            job->next = std::exchange(same->next, job);
+        } else {
+            job->next_context = std::exchange(contexts, job);
+        }
+    }
+    while (contexts) {
+        Job* const first = std::exchange(contexts, contexts->next_context);
+        while (!call(*first)) std::this_thread::sleep_for(kMoment);
+    }
+}
+
+// False if memory is short: whoever waits for the disk waits for that, too.
+bool DiskSpool::call(Job& first) noexcept {
+    try {
+        asio::post(first.context, [sleeping = &first] {
+            for (Job* job = sleeping; job; job = job->next) job->done.cancel();
         });
+        return true;
+    } catch (const std::exception&) {
+        return false;
     }
 }
 

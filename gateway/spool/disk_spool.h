@@ -2,8 +2,9 @@
 // takes all that waits at once and syncs it together, so that many messages cost hardly more than one.
 #pragma once
 
+#include <cerrno>
 #include <condition_variable>
-#include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -29,6 +30,7 @@ class DiskSpool final : public Spool {
     std::optional<protocol::Reply> refusal(std::size_t octets) const override {
         return room_.refusal(octets);
     }
+    Load load() const override { return {room_.messages(), room_.octets()}; }
     awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) override;
     protocol::Result<Spooled> read(const std::string& id) const override;
     std::unique_ptr<Content> content(const std::string& id) const override;
@@ -53,20 +55,29 @@ class DiskSpool final : public Spool {
         JournalEntry entry = {};  // record
         bool is_queued = false;   // remove: not from dead/
         Shelf from = Shelf::queue, to = Shelf::queue;
-        int error = 0;
+        int error = EIO;
+        Job* next = nullptr;  // in the queue, later of those who are woken together
+        Job* next_context = nullptr;
     };
     using Batch = std::vector<Job*>;
+    using Folders = std::map<std::string, Batch>;  // whose names have changed, and for whom
 
     awaitable<int> done_by_thread(Job& job);
+    template <class Token>
+    auto hand_over(Job& job, Token token);
+    void add(Job& job) noexcept;
     void run();
-    std::optional<Batch> take_batch();
+    void look_round();
+    bool take_batch();
     void run(const Batch& batch);
     void record(const Batch& batch);
-    void change_names(const Batch& batch);
+    Batch change_names(const Batch& batch);
+    void sync(const Folders& folders);
     int change_name(const std::string& name, const std::string& target);
-    void commit(const Batch& batch);
+    void commit(const Batch& batch, const Batch& left);
     int write(int file, Job& job);
-    static void wake(const Batch& batch);
+    static void wake(const Batch& batch) noexcept;
+    static bool call(Job& first) noexcept;
 
     SpoolFolder folder_;
     SpoolRoom room_;
@@ -77,7 +88,8 @@ class DiskSpool final : public Spool {
     const Clock::time_point opened_steadily_ = Clock::now();
     std::mutex mutex_;
     std::condition_variable came_;
-    std::deque<Job*> waiting_;
+    Job *first_ = nullptr, *last_ = nullptr;  // of those that wait
+    Batch batch_;                             // the thread's
     std::function<void(const SpooledMessage&)> told_;
     bool is_ending_ = false;
     std::thread thread_;

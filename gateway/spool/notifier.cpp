@@ -235,6 +235,7 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     for (const auto& each : dsn.recipients) about += (about.empty() ? "" : ",") + each.recipient.path.text();
     line.add("about", about);
     if (error == 0) {
+        ++counts_.notices[static_cast<std::size_t>(due.what)];
         log_info(line);
     } else {
         log_error(line.add("why", std::strerror(error)));
@@ -253,7 +254,7 @@ bool Notifier::keep_dead_letter(const Spooled& spooled, const Tried& tried, std:
         log_error(line.add("problem", std::strerror(error)));
         return false;
     }
-    log_warning(line.add("total", ++dead_letters_));
+    log_warning(line.add("total", ++counts_.dead_letters));
     return true;
 }
 

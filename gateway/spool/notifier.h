@@ -3,13 +3,13 @@
 // until it is through; but nobody is ever told what became of it.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "gateway/environment.h"
 #include "gateway/spool/queue.h"
+#include "gateway/spool/queue_counts.h"
 #include "gateway/spool/spool.h"
 #include "protocol/dsn.h"
 
@@ -17,18 +17,15 @@ namespace gatepost::gateway {
 
 class Notifier {
   public:
-    // `folder`: the spool's. Both must outlive it.
-    Notifier(Spool& spool, asio::io_context& context, std::string folder)
-        : spool_(spool), context_(context), folder_(std::move(folder)) {}
+    // `folder`: the spool's. All must outlive it.
+    Notifier(Spool& spool, asio::io_context& context, std::string folder, QueueCounts& counts)
+        : spool_(spool), context_(context), folder_(std::move(folder)), counts_(counts) {}
 
     // True once it is durable: the notification in queue/, the dead letter in dead/, or neither where nobody
     // wants to know. False: to be asked again later. After a crash in between it may be asked twice; as long
     // as the first notification lies in the spool there is no second one.
     awaitable<bool> tell(std::shared_ptr<const Snapshot> snapshot, const Spooled& spooled,
                          const Queue::Notify& due);
-
-    // Recipients for whom there was nobody to tell, since the start.
-    std::uint64_t dead_letters() const { return dead_letters_; }
 
   private:
     awaitable<bool> notify(const Snapshot& snapshot, const Spooled& spooled, const Queue::Notify& due);
@@ -37,7 +34,7 @@ class Notifier {
     Spool& spool_;
     asio::io_context& context_;
     std::string folder_;
-    std::uint64_t dead_letters_ = 0;
+    QueueCounts& counts_;
 };
 
 // The same for the same recipients and event: 1 to 64 letters and digits that begin with the message's own.

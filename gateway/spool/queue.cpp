@@ -39,10 +39,19 @@ milliseconds Queue::spread_of(std::size_t messages) {
     return milliseconds(random_() % (static_cast<std::uint64_t>(most.count()) + 1));
 }
 
+// What it will need to wait and to have its turn, it gets here.
 void Queue::insert(QueueEntry entry, Time due, Time now) {
-    auto [place, is_new] = items_.try_emplace(entry.id);
-    if (!is_new) return;
-    Item& item = place->second;
+    std::set<Due> place;
+    std::list<Item*> turn(1);
+    place.emplace();
+    if (items_.contains(entry.id)) return;
+    auto& destination = destinations_[entry.destination];
+    const auto found = items_.try_emplace(entry.id).first;
+    ++destination.items;
+    Item& item = found->second;
+    item.place = place.extract(place.begin());
+    item.turn = std::move(turn);
+    item.turn.front() = &item;
     item.entry = std::move(entry);
     item.since = now;
     item.number = ++number_;
@@ -61,12 +70,13 @@ void Queue::schedule(Item& item, Time due) {
     unschedule(item);
     item.due = due;
     item.waits = Waits::for_its_time;
-    due_.emplace(due, item.number, &item);
+    item.place.value() = {due, item.number, &item};
+    due_.insert(std::move(item.place));
 }
 
 // Whoever waits for a place is passed over when it gets one.
 void Queue::unschedule(Item& item) {
-    if (item.waits == Waits::for_its_time) due_.erase({item.due, item.number, &item});
+    if (item.waits == Waits::for_its_time) item.place = due_.extract({item.due, item.number, &item});
     item.waits = Waits::no;
 }
 
@@ -82,16 +92,22 @@ std::optional<Queue::Time> Queue::wake_at() const {
 }
 
 std::optional<Queue::Action> Queue::next(Time now) {
-    while (!urgent_.empty()) {
-        const std::string id = std::move(urgent_.front());
-        urgent_.pop_front();
-        const auto found = items_.find(id);
-        if (found != items_.end() && found->second.work) return step_of(found->second, now);
+    if (!urgent_.empty()) {
+        Item& item = *urgent_.front();
+        Action step = step_of(item, now);
+        item.turn.splice(item.turn.end(), urgent_, urgent_.begin());
+        return step;
     }
     while (!due_.empty() && tries_ < kMostTries && std::get<Time>(*due_.begin()) <= now) {
         Item& item = *std::get<Item*>(*due_.begin());
         unschedule(item);
-        if (auto action = begin(item, now)) return action;
+        try {
+            if (auto action = begin(item, now)) return action;
+        } catch (...) {  // memory is short: as if it had not had its turn
+            item.work.reset();
+            schedule(item, item.due);
+            throw;
+        }
     }
     return {};
 }
@@ -105,12 +121,13 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         return step_of(item, now);
     }
     auto& destination = destinations_[item.entry.destination];
-    const bool is_last_try = policy::is_expired(age_of(item, now), item.entry.attempts + 1, times_);
+    const unsigned looked_at = item.entry.attempts + item.skipped;
+    const bool is_last_try = policy::is_expired(age_of(item, now), looked_at + 1, times_);
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
     if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
     if (destination.tries >= at_once_) {
-        item.waits = Waits::for_a_place;
         destination.parked.push_back(item.entry.id);
+        item.waits = Waits::for_a_place;
         return {};
     }
     return try_it(item, destination);
@@ -135,12 +152,25 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
 }
 
 Queue::Action Queue::try_it(Item& item, Destination& destination) {
+    Try due{item.entry.id, item.unrecorded};
     item.work = std::make_unique<Work>();
+    item.work->skipped = item.skipped;
     item.is_forced = false;
     item.skipped = 0;
     ++destination.tries;
     ++tries_;
-    return Try{item.entry.id, item.unrecorded};
+    return due;
+}
+
+void Queue::put_back(const std::string& id, Time now) {
+    const auto found = items_.find(id);
+    if (found == items_.end() || !found->second.work) return;
+    Item& item = found->second;
+    if (!item.work->is_try) return be_next(item);
+    leave(item, {}, now);
+    item.work.reset();
+    item.is_forced = true;  // that it is its turn has been found out already
+    schedule(item, now);
 }
 
 Queue::Action Queue::step_of(Item& item, Time now) {
@@ -162,15 +192,16 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
     Item& item = found->second;
+    auto work = judge(item, tried, now);
     ++item.entry.attempts;
     leave(item, tried, now);
-    judge(item, tried, now);
+    item.work = std::move(work);
     go_on(item);
 }
 
 // The try gives its place to another one, and what it has learnt of the destination to all.
 void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
-    auto& destination = destinations_[item.entry.destination];
+    auto& destination = destinations_.at(item.entry.destination);
     --destination.tries;
     --tries_;
     const bool was_away = destination.is_away;
@@ -193,12 +224,16 @@ void Queue::free_a_place(Destination& destination, Time now) {
     }
 }
 
-// All that waited for it is tried soon, whatever its own pause was.
+// All that waited for it is tried soon, whatever its own pause was; where memory is short, when that is over.
 void Queue::came_back(const std::string& destination, Time now) {
     std::vector<Item*> theirs;
-    for (auto& [id, item] : items_) {
-        if (item.waits == Waits::for_its_time && item.entry.destination == destination)
-            theirs.push_back(&item);
+    try {
+        for (auto& [id, item] : items_) {
+            if (item.waits == Waits::for_its_time && item.entry.destination == destination)
+                theirs.push_back(&item);
+        }
+    } catch (const std::bad_alloc&) {
+        return;
     }
     std::sort(theirs.begin(), theirs.end(), [](auto* a, auto* b) { return a->number < b->number; });
     for (Item* item : theirs) {
@@ -207,9 +242,12 @@ void Queue::came_back(const std::string& destination, Time now) {
     }
 }
 
-void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
-    Work& work = *item.work;
+// What follows from a try. Whatever will be noted of it later finds room here.
+std::unique_ptr<Queue::Work> Queue::judge(const Item& item, const std::vector<Tried>& tried, Time now) const {
+    auto judged = std::make_unique<Work>();
+    Work& work = *judged;
     work.is_try = false;
+    work.done.reserve(item.unrecorded.size() + tried.size());
     work.done = item.unrecorded;
     work.is_any_open = tried.empty();  // nothing was found out
     Notify failed{item.entry.id, Notify::What::failed, {}}, relayed{item.entry.id, Notify::What::relayed, {}},
@@ -224,7 +262,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
         (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
     }
     const auto age = age_of(item, now);
-    if (policy::is_expired(age, item.entry.attempts, times_)) {
+    if (policy::is_expired(age, item.entry.attempts + 1 + item.work->skipped, times_)) {
         auto& late = delayed.recipients;
         failed.recipients.insert(failed.recipients.end(), late.begin(), late.end());
         late.clear();
@@ -235,6 +273,7 @@ void Queue::judge(Item& item, const std::vector<Tried>& tried, Time now) {
     for (auto* notice : {&relayed, &failed, &delayed}) {
         if (!notice->recipients.empty()) work.notices.push_back(std::move(*notice));
     }
+    return judged;
 }
 
 void Queue::go_on(Item& item) {
@@ -245,7 +284,11 @@ void Queue::go_on(Item& item) {
         work.step = work.is_any_open ? Step::record : Step::remove;
         item.is_finished = !work.is_any_open;
     }
-    urgent_.push_back(item.entry.id);
+    be_next(item);
+}
+
+void Queue::be_next(Item& item) {
+    urgent_.splice(urgent_.end(), item.turn);
 }
 
 void Queue::done(const std::string& id, int error, Time now) {
@@ -286,8 +329,18 @@ void Queue::recorded(Item& item, bool is_durable, Time now) {
 }
 
 void Queue::erase(Item& item) {
+    withdraw(item);
+    if (item.turn.empty()) urgent_.remove(&item);
+    const auto destination = destinations_.find(item.entry.destination);
+    if (--destination->second.items == 0) destinations_.erase(destination);
+    items_.erase(items_.find(item.entry.id));
+}
+
+// The place of a try may have been meant for it; who waits for one would wait for ever.
+void Queue::withdraw(Item& item) {
+    if (item.waits == Waits::no) return;
     unschedule(item);
-    items_.erase(std::string(item.entry.id));
+    free_a_place(destinations_[item.entry.destination], item.since);
 }
 
 void Queue::gone(const std::string& id, Time now) {
@@ -316,7 +369,7 @@ bool Queue::retry(const std::string& id, Time now) {
 bool Queue::hold(const std::string& id) {
     Item* item = waiting(id);
     if (!item) return false;
-    unschedule(*item);
+    withdraw(*item);
     item->entry.is_held = true;
     return true;
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <random>
@@ -43,6 +44,7 @@ struct Tried {
     bool wants_relayed_notice = false;
 };
 
+// Where memory is short its functions throw, and nothing has changed: the same may be told or asked again.
 class Queue {
   public:
     using Time = std::chrono::steady_clock::time_point;
@@ -90,6 +92,9 @@ class Queue {
     // `error`: 0, or an errno; then the same is done again later.
     void done(const std::string& id, int error, Time now);
 
+    // The action that next() gave could not be begun: there it is again. Never throws.
+    void put_back(const std::string& id, Time now);
+
     // Its file is not there or of no use any more: it is forgotten, whatever was being done with it.
     void gone(const std::string& id, Time now);
 
@@ -119,9 +124,12 @@ class Queue {
         std::deque<Notify> notices;
         std::vector<std::size_t> done;  // recipients that need no further try
         bool is_any_open = false;       // recipients that do
+        unsigned skipped = 0;           // as the message's, before this try
         std::string why;
     };
     enum class Waits { no, for_its_time, for_a_place };
+    struct Item;
+    using Due = std::tuple<Time, std::uint64_t, Item*>;
     struct Item {
         QueueEntry entry;
         Time since{};              // entry.age is of this moment
@@ -133,20 +141,25 @@ class Queue {
         bool is_finished = false;             // only its file could not be removed
         std::vector<std::size_t> unrecorded;  // delivered, but the journal could not be written
         std::unique_ptr<Work> work;
+        // In due_ and in urgent_, or here while it is not there: no message is left behind for want of
+        // memory.
+        std::set<Due>::node_type place;
+        std::list<Item*> turn;
     };
     struct Destination {
+        std::size_t items = 0;  // when the last one goes, it is forgotten
         std::size_t tries = 0;
         bool is_away = false;            // the last try reached no server
         Time probe_from{};               // then a single try is worth it
         std::deque<std::string> parked;  // due, but there are as many tries as there may be
     };
-    using Due = std::tuple<Time, std::uint64_t, Item*>;
 
     Item* waiting(const std::string& id);
     void insert(QueueEntry entry, Time due, Time now);
     void schedule(Item& item, Time due);
     void unschedule(Item& item);
     void pause(Item& item, Time now);
+    void withdraw(Item& item);
     std::chrono::milliseconds spread_of(std::size_t messages);
     std::optional<Action> begin(Item& item, Time now);
     std::optional<Action> put_off(Item& item, Time now);
@@ -155,8 +168,9 @@ class Queue {
     void leave(const Item& item, const std::vector<Tried>& tried, Time now);
     void free_a_place(Destination& destination, Time now);
     void came_back(const std::string& destination, Time now);
-    void judge(Item& item, const std::vector<Tried>& tried, Time now);
+    std::unique_ptr<Work> judge(const Item& item, const std::vector<Tried>& tried, Time now) const;
     void go_on(Item& item);
+    void be_next(Item& item);
     void told(Item& item, bool is_durable);
     void recorded(Item& item, bool is_durable, Time now);
     void erase(Item& item);
@@ -169,7 +183,7 @@ class Queue {
     std::unordered_map<std::string, Item> items_;
     std::unordered_map<std::string, Destination> destinations_;
     std::set<Due> due_;
-    std::deque<std::string> urgent_;  // whose next step waits for nothing
+    std::list<Item*> urgent_;  // whose next step waits for nothing
     std::uint64_t number_ = 0;
     std::size_t tries_ = 0;
 };

@@ -19,7 +19,8 @@ namespace reply = protocol::reply;
 
 // Notifications and entries of journals at once. Tries are bounded by the queue itself.
 constexpr std::size_t kMaxSteps = 200;
-constexpr std::chrono::seconds kRest{1};
+constexpr std::chrono::milliseconds kMoment{100};  // until memory is asked for again
+constexpr int kRounds = 100;
 constexpr std::chrono::seconds kLongestRest{60};
 
 void log_trouble(const std::string& id, std::string_view at, std::string_view why) {
@@ -36,7 +37,7 @@ QueueRunner::QueueRunner(Spool& spool, std::shared_ptr<const Snapshot> snapshot,
       environment_(std::make_shared<Environment>(context_, disk, std::move(snapshot))),
       queue_(environment_->settings, std::random_device()()),
       folder_(environment_->settings.state + "/spool"),
-      notifier_(spool, context_, folder_),
+      notifier_(spool, context_, folder_, counts_),
       control_(context_, *this),
       timer_(context_),
       reading_(context_) {}
@@ -58,12 +59,16 @@ std::string QueueRunner::start() {
     }
     wake();
     thread_ = std::thread([this] {
-        for (;;) {
+        for (bool is_behind = false;;) {
             try {
+                if (is_behind) drive();
+                is_behind = false;
                 context_.run();
                 return;
-            } catch (const std::exception& error) {  // memory shortage in a callback costs that one event
+            } catch (const std::exception& error) {  // memory is short: what it cost is made up for
                 log_bug(error.what());
+                is_behind = true;
+                std::this_thread::sleep_for(kMoment);
             }
         }
     });
@@ -103,39 +108,73 @@ void QueueRunner::recover_rest_later() {
     });
 }
 
-// In the spool's thread. What is copied is what the choice needs; the file has the rest.
+// In the spool's thread. What is copied is what the choice needs; the file has the rest. Where memory is
+// short whoever waits for the disk waits with it: what is not known here would not be tried before the next
+// start.
 void QueueRunner::add_new(const SpooledMessage& message) {
-    SpooledMessage small;
-    small.id = message.id;
-    small.origin = message.origin;
-    small.content_octets = message.content_octets;
-    small.recipients = message.recipients;
-    asio::post(context_, [this, small = std::move(small)] {
-        queue_.add(entry_of({small, {}, false}, environment_->settings), Clock::now());
-        wake();
-    });
+    for (int round = 1;; ++round) {
+        try {
+            std::list<SpooledMessage> small(1);
+            small.front().id = message.id;
+            small.front().origin = message.origin;
+            small.front().content_octets = message.content_octets;
+            small.front().recipients = message.recipients;
+            const std::lock_guard lock(mutex_);
+            asio::post(context_, [this] { wake(); });
+            new_.splice(new_.end(), small);
+            return;
+        } catch (const std::bad_alloc&) {
+            if (round == kRounds) throw;
+            std::this_thread::sleep_for(kMoment);
+        }
+    }
+}
+
+void QueueRunner::take_new() {
+    std::list<SpooledMessage> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        taken.swap(new_);
+    }
+    try {
+        for (; !taken.empty(); taken.pop_front())
+            queue_.add(entry_of({taken.front(), {}, false}, environment_->settings), Clock::now());
+    } catch (...) {
+        const std::lock_guard lock(mutex_);
+        new_.splice(new_.begin(), taken);
+        throw;
+    }
 }
 
 // Once for all that has changed; never from within itself.
 void QueueRunner::wake() {
     if (std::exchange(is_woken_, true)) return;
-    asio::post(context_, [this] {
-        is_woken_ = false;
-        try {
+    try {
+        asio::post(context_, [this] {
+            is_woken_ = false;
             drive();
-        } catch (const std::exception& exception) {  // memory is short: not now, but soon
-            log_bug(exception.what());
-            wake_at(Clock::now() + kRest);
-        }
-    });
+        });
+    } catch (...) {
+        is_woken_ = false;
+        throw;
+    }
 }
 
+// Where memory is short it throws, and is called again by whoever catches that.
 void QueueRunner::drive() {
+    take_new();
+    tell_of_ended();
     while (steps_ < kMaxSteps) {
-        const auto action = queue_.next(Clock::now());
+        std::list<Begun> next(1);
+        auto action = queue_.next(Clock::now());
         if (!action) break;
-        std::visit([this](const auto& due) { begin(due); }, *action);
+        // While it is draining the queue is left to believe that this one is being tried.
+        if (is_draining_ && std::holds_alternative<Queue::Try>(*action)) continue;
+        next.front().due = std::move(*action);
+        begun_.splice(begun_.end(), next);
+        begin();
     }
+    running_ = begun_.size() + ended_.size();
     if (steps_ >= kMaxSteps) return;  // the end of one of them comes here again
     wake_at(queue_.wake_at().value_or(Deadline::max()));
 }
@@ -147,17 +186,65 @@ void QueueRunner::wake_at(Deadline time) {
     });
 }
 
-// While it is draining the queue is left to believe that this one is being tried.
-void QueueRunner::begin(Queue::Try due) {
-    if (is_draining_) return;
-    ++running_;
-    const auto shared = std::make_shared<const Queue::Try>(std::move(due));
-    const auto attempt = std::make_shared<Attempt>();
-    const auto done = [this, shared, attempt](std::exception_ptr exception) {
+// Marks the end of what was begun, and be it that its coroutine was thrown away.
+class QueueRunner::End {
+  public:
+    End(QueueRunner& runner, Begun& begun) : runner_(runner), begun_(begun) { begun_.has_started = true; }
+    ~End() { runner_.ended_.splice(runner_.ended_.end(), runner_.begun_, begun_.place); }
+    End(const End&) = delete;
+
+  private:
+    QueueRunner& runner_;
+    Begun& begun_;
+};
+
+// The last of begun_.
+void QueueRunner::begin() {
+    const auto place = std::prev(begun_.end());
+    Begun& begun = *place;
+    begun.place = place;
+    const bool is_step = !std::holds_alternative<Queue::Try>(begun.due);
+    const auto done = [this](std::exception_ptr exception) {
         log_exception(exception);
-        asio::post(context_, [this, shared, attempt] { ended(*shared, *attempt); });
+        wake();
     };
-    asio::co_spawn(context_, run(*shared, *attempt), done);
+    ++running_;
+    is_step ? ++steps_ : ++counts_.tries;
+    try {
+        asio::co_spawn(context_, carry_out(begun), done);
+    } catch (...) {
+        if (begun.has_started) throw;  // then its end is seen
+        is_step ? --steps_ : --counts_.tries;
+        std::visit([this](const auto& due) { queue_.put_back(due.id, Clock::now()); }, begun.due);
+        begun_.erase(place);
+        throw;
+    }
+}
+
+awaitable<void> QueueRunner::carry_out(Begun& begun) {
+    const End end(*this, begun);
+    if (const auto* due = std::get_if<Queue::Try>(&begun.due)) {
+        co_await run(*due, begun.attempt);
+    } else if (const auto* notify = std::get_if<Queue::Notify>(&begun.due)) {
+        co_await run(*notify, begun.error);
+    } else if (const auto* record = std::get_if<Queue::Record>(&begun.due)) {
+        co_await run(*record, begun.error);
+    } else {
+        co_await run(std::get<Queue::Remove>(begun.due), begun.error);
+    }
+}
+
+void QueueRunner::tell_of_ended() {
+    while (!ended_.empty()) {
+        const Begun& first = ended_.front();
+        if (const auto* due = std::get_if<Queue::Try>(&first.due)) {
+            ended(*due, first.attempt);
+        } else {
+            std::visit([&](const auto& step) { queue_.done(step.id, first.error, Clock::now()); }, first.due);
+            --steps_;
+        }
+        ended_.pop_front();
+    }
 }
 
 // Those of whom nothing was heard, for an exception came in between, are tried again.
@@ -173,8 +260,8 @@ void QueueRunner::ended(const Queue::Try& due, const Attempt& attempt) {
     } else {
         queue_.ended(due.id, tried, Clock::now());
     }
-    drive();
-    --running_;
+    for (const Tried& each : tried) ++counts_.tried[static_cast<std::size_t>(each.outcome.fate)];
+    --counts_.tries;
 }
 
 awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
@@ -217,36 +304,6 @@ awaitable<void> QueueRunner::set_aside(const std::string& id) {
     const int error = co_await spool_.move(context_, id, Spool::Shelf::queue, Spool::Shelf::corrupt);
     log_trouble(id, "reading",
                 error == 0 ? "its content is damaged: set aside in corrupt" : std::strerror(error));
-}
-
-template <class Due>
-void QueueRunner::begin_step(Due due) {
-    ++running_;
-    ++steps_;
-    const auto shared = std::make_shared<const Due>(std::move(due));
-    const auto error = std::make_shared<int>(EIO);
-    const auto done = [this, shared, error](std::exception_ptr exception) {
-        log_exception(exception);
-        asio::post(context_, [this, shared, error] {
-            --steps_;
-            queue_.done(shared->id, *error, Clock::now());
-            drive();
-            --running_;
-        });
-    };
-    asio::co_spawn(context_, run(*shared, *error), done);
-}
-
-void QueueRunner::begin(Queue::Notify due) {
-    begin_step(std::move(due));
-}
-
-void QueueRunner::begin(Queue::Record due) {
-    begin_step(std::move(due));
-}
-
-void QueueRunner::begin(Queue::Remove due) {
-    begin_step(std::move(due));
 }
 
 awaitable<void> QueueRunner::run(const Queue::Notify& due, int& error) {

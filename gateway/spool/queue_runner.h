@@ -5,7 +5,9 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "gateway/environment.h"
@@ -13,6 +15,7 @@
 #include "gateway/spool/control_server.h"
 #include "gateway/spool/notifier.h"
 #include "gateway/spool/queue.h"
+#include "gateway/spool/queue_counts.h"
 #include "gateway/spool/spool.h"
 
 namespace gatepost::gateway {
@@ -34,25 +37,34 @@ class QueueRunner final : private ControlServer::Executor {
     void drain();
     // Tries that run, and what is being written down.
     std::size_t running() const { return running_; }
+    const QueueCounts& counts() const { return counts_; }
     void stop();
     void join();
     // Whether the thread has come round since the last call; for the watchdog.
     bool take_sign_of_life();
 
   private:
+    // Something that the queue wants, from when it is given out until the queue hears how it ended.
+    struct Begun {
+        Queue::Action due;
+        Attempt attempt = {};  // of a try
+        int error = EIO;       // of all else
+        bool has_started = false;
+        std::list<Begun>::iterator place = {};
+    };
+    class End;
+
     std::string recover();
     void recover_rest_later();
     void add_new(const SpooledMessage& message);
+    void take_new();
     void wake();
     void wake_at(Deadline time);
     void drive();
-    // What the queue wants. Each tells it how that ended, whatever happens.
-    void begin(Queue::Try due);
-    void begin(Queue::Notify due);
-    void begin(Queue::Record due);
-    void begin(Queue::Remove due);
-    template <class Due>
-    void begin_step(Due due);
+    void tell_of_ended();
+    void begin();
+    // Whatever happens, its end is seen.
+    awaitable<void> carry_out(Begun& begun);
     void ended(const Queue::Try& due, const Attempt& attempt);
     awaitable<void> run(const Queue::Try& due, Attempt& attempt);
     awaitable<void> run(const Queue::Notify& due, int& error);
@@ -69,19 +81,24 @@ class QueueRunner final : private ControlServer::Executor {
     void look_at(ControlResult& result) const;
 
     Spool& spool_;
+    // What runs and what has ended; outlive the context, for its coroutines refer to them.
+    std::list<Begun> begun_, ended_;
     asio::io_context context_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     asio::thread_pool& disk_;
     std::shared_ptr<Environment> environment_;
     Queue queue_;
     const std::string folder_;  // the spool's
+    QueueCounts counts_;
     Notifier notifier_;
     ControlServer control_;
     asio::steady_timer timer_;      // until the queue wants something next
     asio::steady_timer reading_;    // until what could not be read is looked at again
     std::chrono::seconds rest_{1};  // before that
     std::atomic<std::size_t> running_{0};
-    std::size_t steps_ = 0;  // of those, all but tries
+    std::size_t steps_ = 0;  // of what runs or has ended, all but tries
+    std::mutex mutex_;
+    std::list<SpooledMessage> new_;  // that the queue does not know yet; guarded by mutex_
     std::atomic<bool> is_alive_{true};
     bool is_draining_ = false, is_woken_ = false;
     std::thread thread_;

@@ -43,6 +43,11 @@ class Spool {
     // before the contexts of those who wait are stopped.
     virtual void finish() {}
 
+    // What lies in queue/ and hold/.
+    struct Load {
+        std::size_t messages = 0, octets = 0;
+    };
+    virtual Load load() const = 0;
     // Nothing, or the reply of a message of so many octets for which there is no room (452 4.3.1).
     virtual std::optional<protocol::Reply> refusal(std::size_t octets) const = 0;
     // 0 once it is durable in queue/, or an errno; then nothing is left of it. message.content_octets is

@@ -27,7 +27,8 @@ struct SpooledMessage {
     Origin origin = Origin::client;
     Sender sender;
     std::vector<protocol::Recipient> recipients;
-    // SPF passed for the reverse-path, or DMARC passed with it aligned: a notification hits no innocent.
+    // SPF passed for the reverse-path, or it is the author for whom DMARC passed: a notification hits no
+    // innocent.
     bool may_notify = false;
     bool is_list = false;  // from a mailing list or an automaton by its header: nobody is notified either
     // What was found and decided, for people: {"spf", "pass"}, {"dmarc", "pass"}, {"decision", "accept"} …

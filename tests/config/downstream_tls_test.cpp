@@ -37,6 +37,15 @@ TEST(DownstreamTls, DaneIsForServersWithAName) {
     EXPECT_EQ(findings(load_downstream("{servers: [\"smtp://10.0.0.5:25\"], tls: verify}")), "");
 }
 
+TEST(DownstreamTls, DaneIsForRelaysOfNotificationsWithAName) {
+    const std::string named = std::string(kDomains) + "downstream: {servers: [\"smtp://h.example\"], tls: ";
+    const std::string relays = "notifications: {relay: [\"smtp://out.example\", \"smtp://10.0.0.6\"]}\n";
+    EXPECT_EQ(findings(load_text(named + "dane}\n" + relays, "f", "h")),
+              "f:4:47: warning: tls: dane needs the server's name, for its DNS records; smtp://10.0.0.6 has "
+              "none and is treated as with tls: opportunistic\n");
+    EXPECT_EQ(findings(load_text(named + "opportunistic}\n" + relays, "f", "h")), "");
+}
+
 TEST(DownstreamTls, AdIsNotTrustedUnlessSaidSo) {
     const std::string yaml = std::string(kDomains) + "downstream: {servers: [\"smtp://h.example\"]}\n";
     EXPECT_FALSE(load_text(yaml, "f", "h").settings->dns.trust_ad);

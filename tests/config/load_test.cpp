@@ -424,7 +424,7 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
               "4:24: error: 'b@d' is not a domain name\n"
               "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
               "require_tls, "
-              "domains, downstream, recipients, queue, notifications, dns, policy, limits, smtp, defence, "
+              "domains, downstream, recipients, queue, notifications, metrics, dns, policy, limits, smtp, defence, "
               "authserv_id, state, workers\n"
               "6:44: error: spool must be one of never, outage, always\n");
 }

@@ -23,6 +23,7 @@ enum class Break {
     sync_again_after_failure,
     remove_before_delivery,
     remove_before_notice,
+    remove_without_sync,
     record_without_sync,
     record_behind_half_a_line,
     forget_journal,
@@ -34,7 +35,7 @@ struct BreakName {
     std::string_view name;
     Break fault;
 };
-inline constexpr std::array<BreakName, 14> kBreaks{{
+inline constexpr std::array<BreakName, 15> kBreaks{{
     {"rename-before-sync", Break::rename_before_sync},
     {"no-folder-sync", Break::no_folder_sync},
     {"no-file-sync", Break::no_file_sync},
@@ -43,6 +44,7 @@ inline constexpr std::array<BreakName, 14> kBreaks{{
     {"sync-again-after-failure", Break::sync_again_after_failure},
     {"remove-before-delivery", Break::remove_before_delivery},
     {"remove-before-notice", Break::remove_before_notice},
+    {"remove-without-sync", Break::remove_without_sync},
     {"record-without-sync", Break::record_without_sync},
     {"record-behind-half-a-line", Break::record_behind_half_a_line},
     {"forget-journal", Break::forget_journal},

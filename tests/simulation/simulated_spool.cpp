@@ -72,7 +72,8 @@ Activity SimulatedSpool::run() {
         is_wanted_ = false;
         const Batch batch = std::move(waiting_);
         waiting_.clear();
-        Activity parts[] = {record(batch), remove(batch), commit(batch)};
+        std::vector<Left> left;
+        Activity parts[] = {record(batch), remove(batch, left), commit(batch, left)};
         for (auto& part : parts) {
             while (!part.is_over()) {
                 part.resume();
@@ -122,10 +123,8 @@ Activity SimulatedSpool::record(const Batch& batch) {
     }
 }
 
-// The folder is synced before anybody hears of it; also for what is gone already, perhaps since a sync that
-// failed.
-Activity SimulatedSpool::remove(const Batch& batch) {
-    std::vector<std::pair<std::shared_ptr<Job>, std::optional<SpoolFile>>> removed;
+// Also what is gone already, perhaps since a sync that failed.
+Activity SimulatedSpool::remove(const Batch& batch, std::vector<Left>& left) {
     for (const auto& job : batch) {
         if (job->kind != Job::Kind::remove) continue;
         co_await turn();
@@ -135,21 +134,23 @@ Activity SimulatedSpool::remove(const Batch& batch) {
         job->error = name.empty() ? ENOENT : run(step);
         Attempt* attempt = world_.ledger.find(job->id);
         if (job->error != 0 && attempt) attempt->has_failed_note = true;
-        if (job->error == 0 || job->error == ENOENT) removed.emplace_back(job, std::move(file));
+        if (job->error != 0 && job->error != ENOENT) continue;
+        left.push_back({job, std::move(file)});
+        if (!world_.breaks(Break::remove_without_sync)) continue;
+        note_left(left.back(), 0);
+        left.pop_back();
     }
-    if (removed.empty()) co_return;
-    co_await turn();
-    const DiskStep step{Kind::sync_folder, "queue"};
-    const int error = run(step);
-    for (auto& [job, file] : removed) {
-        if (error != 0) job->error = error;
-        Attempt* attempt = world_.ledger.find(job->id);
-        if (!attempt) continue;
-        attempt->has_failed_note = attempt->has_failed_note || error != 0;
-        if (error != 0 || !file) continue;
-        for (const auto& recipient : file->message.recipients)
-            world_.ledger.recorded(job->id, recipient.path.text());
-    }
+}
+
+// `error`: of the sync of the folder.
+void SimulatedSpool::note_left(const Left& left, int error) {
+    if (error != 0) left.job->error = error;
+    Attempt* attempt = world_.ledger.find(left.job->id);
+    if (!attempt) return;
+    attempt->has_failed_note = attempt->has_failed_note || error != 0;
+    if (error != 0 || !left.file) return;
+    for (const auto& recipient : left.file->message.recipients)
+        world_.ledger.recorded(left.job->id, recipient.path.text());
 }
 
 // A notification that had left the queue may come again, under the same id.
@@ -159,7 +160,8 @@ void SimulatedSpool::begin_anew(const std::string& id) {
     for (auto& place : attempt->places) place.is_recorded = false;
 }
 
-Activity SimulatedSpool::commit(const Batch& batch) {
+// The folder is synced once, before anybody hears of what has left it or of what came.
+Activity SimulatedSpool::commit(const Batch& batch, const std::vector<Left>& left) {
     Batch jobs;
     std::vector<std::string> ids;
     for (const auto& job : batch) {
@@ -167,8 +169,8 @@ Activity SimulatedSpool::commit(const Batch& batch) {
         jobs.push_back(job);
         ids.push_back(job->id);
     }
-    if (jobs.empty()) co_return;
-    gateway::Commit machine(std::move(ids));
+    if (jobs.empty() && left.empty()) co_return;
+    gateway::Commit machine(std::move(ids), !left.empty());
     while (auto step = machine.next()) {
         co_await turn();
         const bool is_late = world_.breaks(Break::rename_before_sync);
@@ -189,6 +191,9 @@ Activity SimulatedSpool::commit(const Batch& batch) {
             error = run(late);
         }
         machine.ended(error);
+        if (step->kind != Kind::sync_folder) continue;
+        for (const Left& each : left) note_left(each, error);
+        for (const auto& job : jobs) begin_anew(job->id);  // whose namesake has left with the same sync
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         const bool is_denied = world_.breaks(Break::answer_in_spite_of_error);

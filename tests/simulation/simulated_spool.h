@@ -49,10 +49,16 @@ class SimulatedSpool {
 
   private:
     using Batch = std::vector<std::shared_ptr<Job>>;
+    // Who has left queue/, which must be synced for it; nothing if it was gone already.
+    struct Left {
+        std::shared_ptr<Job> job;
+        std::optional<SpoolFile> file;
+    };
     int run(const gateway::DiskStep& step, std::string_view text = {});
     Activity record(const Batch& batch);
-    Activity remove(const Batch& batch);
-    Activity commit(const Batch& batch);
+    Activity remove(const Batch& batch, std::vector<Left>& left);
+    Activity commit(const Batch& batch, const std::vector<Left>& left);
+    void note_left(const Left& left, int error);
     std::string find_queued(const std::string& id) const;
     void begin_anew(const std::string& id);
     void note_recorded(const Job& job);

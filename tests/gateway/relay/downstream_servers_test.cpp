@@ -141,6 +141,8 @@ TEST(DownstreamServers, ThatHangInTheTransactionRestAsLongAsTheyWereWaitedFor) {
     DownstreamServers servers = in_a_row(2);
     servers.note_break(0, minutes(2), kStart);
     EXPECT_EQ(servers.order(kStart, 1), Order{1});
+    servers.note_break(1, minutes(2), kStart);
+    EXPECT_EQ(servers.order(kStart + seconds(14), 1), Order{}) << "a client would wait for minutes";
     EXPECT_EQ(servers.note_greeting(0, {}, kStart + seconds(119)), Change::none);
     EXPECT_EQ(servers.note_greeting(0, {}, kStart + seconds(120)), Change::became_available);
 }
@@ -149,12 +151,59 @@ TEST(DownstreamServers, ThatLetUsWaitAreLeftAloneForAWhile) {
     DownstreamServers servers = in_a_row(2);
     servers.note_failure(0, seconds(10), kStart);
     EXPECT_EQ(servers.order(kStart, 1), Order{1});
-    servers.note_failure(1, seconds(10), kStart);
-    EXPECT_EQ(servers.order(kStart, 1), Order{});
-    EXPECT_EQ(servers.order(kStart + seconds(14), 1), Order{});
-    EXPECT_EQ(servers.order(kStart + seconds(15), 1), (Order{0, 1}));
-    servers.note_greeting(0, {}, kStart + seconds(1));
-    EXPECT_EQ(servers.order(kStart + seconds(1), 1), Order{0}) << "there after all";
+    EXPECT_EQ(servers.order(kStart + seconds(14), 1), Order{1});
+    EXPECT_EQ(servers.order(kStart + seconds(15), 1), (Order{1, 0}));
+}
+
+// One of them may be back; and if not, it costs one client its time, and not all of them.
+TEST(DownstreamServers, AreTriedAnywayWhileAllAreLeftAlone) {
+    DownstreamServers servers({{0, 1}, {0, 1}, {1, 1}});
+    servers.note_failure(2, seconds(10), kStart);
+    servers.note_failure(1, seconds(10), kStart + seconds(10));
+    servers.note_failure(0, seconds(10), kStart + seconds(10));
+    auto now = kStart + seconds(11);
+    EXPECT_EQ(servers.order(now, 1), Order{2}) << "its rest ends first";
+    servers.begin_trying(2, now, now + seconds(30));
+    EXPECT_EQ(servers.order(now, 1), Order{}) << "and of the others the failure is of a moment ago";
+    EXPECT_EQ(servers.order(now + seconds(1), 1), Order{0}) << "the first of those that are alike";
+    now += seconds(4);
+    servers.note_failure(2, seconds(4), now);
+    EXPECT_EQ(servers.order(now, 1), Order{0});
+    servers.note_greeting(2, {}, now);
+    EXPECT_EQ(servers.order(now, 1), Order{2}) << "there after all";
+}
+
+TEST(DownstreamServers, ThatLetUsWaitAreTriedByOneAtATime) {
+    DownstreamServers servers = in_a_row(1);
+    servers.begin_trying(0, kStart, kStart + seconds(30));
+    EXPECT_EQ(servers.order(kStart, 1), Order{0}) << "it has not failed yet";
+    servers.note_failure(0, milliseconds(1), kStart);
+    servers.begin_trying(0, kStart, kStart + seconds(30));
+    EXPECT_EQ(servers.order(kStart, 1), Order{0}) << "it refused at once, which costs nobody anything";
+    servers.note_failure(0, seconds(10), kStart);
+    const auto later = kStart + seconds(60);
+    servers.begin_trying(0, later, later + seconds(30));
+    EXPECT_FALSE(servers.may_try(0, later));
+    EXPECT_FALSE(servers.is_due(0, kMaxAge, later)) << "nor is it asked what it can do";
+    EXPECT_EQ(servers.order(later + seconds(29), 1), Order{});
+    EXPECT_EQ(servers.order(later + seconds(30), 1), Order{0}) << "whatever became of that try";
+    servers.note_greeting(0, {}, later);
+    servers.begin_trying(0, later, later + seconds(30));
+    EXPECT_TRUE(servers.may_try(0, later)) << "it is there";
+}
+
+TEST(DownstreamServers, ThatAreBeingTriedAreWorthAShortWait) {
+    DownstreamServers servers = in_a_row(2);
+    const auto none = DownstreamServers::Time::min();
+    servers.begin_trying(0, kStart, kStart + seconds(30));
+    EXPECT_EQ(servers.worth_waiting_until(kStart), none) << "whoever wants it may try it himself";
+    servers.note_failure(0, seconds(10), kStart);
+    EXPECT_EQ(servers.worth_waiting_until(kStart), none);
+    servers.begin_trying(0, kStart, kStart + seconds(30));
+    EXPECT_EQ(servers.worth_waiting_until(kStart), kStart + seconds(1));
+    EXPECT_EQ(servers.worth_waiting_until(kStart + seconds(1)), none) << "it is in vain, as it seems";
+    servers.note_failure(0, seconds(1), kStart);
+    EXPECT_EQ(servers.worth_waiting_until(kStart), none);
 }
 
 TEST(DownstreamServers, AreAskedAgainWhenWhatTheySaidIsOld) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <asio/write.hpp>
+
 #include "gateway/completion.h"
 #include "gateway/dns/resolver.h"
 #include "tests/gateway/relay/downstream_peer.h"
@@ -92,6 +94,87 @@ TEST_F(RelayTest, AsksAKeptConnectionForASignOfLifeAfterAWhile) {
     run(5s);
     EXPECT_EQ(taken.connection.get(), connection);
     EXPECT_TRUE(taken.connection->is_reused);
+}
+
+// A server that listens, and greets when it is told to.
+class RestingServerTest : public RelayTest {
+  protected:
+    RestingServerTest() {
+        settings.downstream.servers.front().port = acceptor.local_endpoint().port();
+        settings.downstream.tls = config::DownstreamTls::none;
+        settings.limits.downstream_timeout = 30s;
+        for (int i = 0; i < 5; ++i) resting.servers().note_failure(0, 10s, Clock::now() - 3s);
+    }
+    void begin(Taken& one) { asio::co_spawn(context, take_one(resting, one), log_exception); }
+    void run_while(const auto& condition, std::chrono::milliseconds time) {
+        const auto end = Clock::now() + time;
+        while (condition() && Clock::now() < end) {
+            context.restart();
+            context.run_for(10ms);
+        }
+    }
+    // Whoever connects next, within ten seconds.
+    void greet() {
+        ErrorCode error = asio::error::would_block;
+        tcp::socket socket(context);
+        acceptor.non_blocking(true);
+        const auto is_waiting = [&] {
+            acceptor.accept(socket, error);
+            return error == asio::error::would_block;
+        };
+        run_while(is_waiting, 10s);
+        ASSERT_FALSE(error);
+        asio::write(socket, asio::buffer(std::string_view("220 here\r\n")));
+        run_while([&] { return socket.available() == 0; }, 10s);
+        asio::write(socket, asio::buffer(std::string_view("250 here\r\n")));
+        accepted.push_back(std::move(socket));
+    }
+
+    tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
+    std::vector<tcp::socket> accepted;
+    Relay of_it{context, disk, resolver, settings};
+    DownstreamRoute& resting = *of_it.routes().front();
+    Taken second;
+};
+
+TEST_F(RestingServerTest, IsTriedAnywayWhenThereIsNoOther) {
+    begin(taken);
+    context.run_for(10ms);
+    greet();
+    run_while([&] { return !taken.is_done; }, 10s);
+    EXPECT_NE(taken.connection, nullptr);
+    EXPECT_TRUE(resting.servers().is_there(0));
+}
+
+TEST_F(RestingServerTest, CostsOneClientItsTimeAndTheOthersAShortWait) {
+    begin(taken);
+    context.run_for(10ms);
+    begin(second);
+    const auto began = Clock::now();
+    run_while([&] { return !second.is_done; }, 20s);
+    EXPECT_TRUE(second.is_done);
+    EXPECT_EQ(second.connection, nullptr);
+    EXPECT_LT(Clock::now() - began, 10s);
+    EXPECT_FALSE(taken.is_done) << "it waits for the greeting, for 30 s";
+    greet();
+    run_while([&] { return !taken.is_done; }, 10s);
+    EXPECT_NE(taken.connection, nullptr);
+    ErrorCode error;
+    acceptor.accept(error);
+    EXPECT_EQ(error, asio::error::would_block) << "nobody else has connected";
+}
+
+TEST_F(RestingServerTest, ServesTwoWhenTheFirstHasFoundItBack) {
+    begin(taken);
+    context.run_for(10ms);
+    begin(second);
+    context.run_for(10ms);
+    greet();
+    run_while([&] { return !taken.is_done; }, 10s);
+    EXPECT_NE(taken.connection, nullptr);
+    greet();
+    run_while([&] { return !second.is_done; }, 10s);
+    EXPECT_NE(second.connection, nullptr) << "on a connection of its own";
 }
 
 TEST_F(RelayTest, HasOneRouteForEachOfTheSettingsAndOneForNotifications) {

@@ -18,11 +18,12 @@ std::string text(const DiskStep& step) {
 struct Played {
     Steps steps;
     std::vector<int> errors;
+    int folder_error = 0;
 };
 
 // `failing`: steps as text, and how they end.
-Played play(std::vector<std::string> ids, const std::map<std::string, int>& failing) {
-    Commit commit(std::move(ids));
+Played play(std::vector<std::string> ids, const std::map<std::string, int>& failing, bool has_left = false) {
+    Commit commit(std::move(ids), has_left);
     Played played;
     while (const auto step = commit.next()) {
         played.steps.push_back(text(*step));
@@ -30,6 +31,7 @@ Played play(std::vector<std::string> ids, const std::map<std::string, int>& fail
         commit.ended(found == failing.end() ? 0 : found->second);
     }
     played.errors = commit.errors();
+    played.folder_error = commit.folder_error();
     return played;
 }
 
@@ -72,6 +74,30 @@ TEST(Commit, AFolderThatCannotBeSyncedCostsTheBatch) {
 TEST(Commit, SyncsNoFolderForNothing) {
     EXPECT_EQ(play({"a"}, {{"write tmp/a", ENOSPC}}).steps, (Steps{"write tmp/a", "remove tmp/a"}));
     EXPECT_TRUE(play({}, {}).steps.empty());
+}
+
+// Whoever waits for it hears of the folder's own end, not of that of the messages.
+TEST(Commit, TheFolderIsSyncedForThoseWhoHaveLeftWhateverBecomesOfTheOthers) {
+    struct Case {
+        std::vector<std::string> ids;
+        std::map<std::string, int> failing;
+        Steps steps;
+        int folder_error;
+    };
+    const Case cases[] = {
+        {{}, {}, {"sync_folder queue"}, 0},
+        {{}, {{"sync_folder queue", EIO}}, {"sync_folder queue"}, EIO},
+        {{"a"}, {}, {"write tmp/a", "sync tmp/a", "rename tmp/a", "sync_folder queue"}, 0},
+        {{"a"}, {{"write tmp/a", ENOSPC}}, {"write tmp/a", "sync_folder queue", "remove tmp/a"}, 0},
+        {{"a"},
+         {{"sync_folder queue", EIO}},
+         {"write tmp/a", "sync tmp/a", "rename tmp/a", "sync_folder queue", "remove queue/a"},
+         EIO}};
+    for (const auto& each : cases) {
+        const auto played = play(each.ids, each.failing, true);
+        EXPECT_EQ(played.steps, each.steps);
+        EXPECT_EQ(played.folder_error, each.folder_error);
+    }
 }
 
 }  // namespace

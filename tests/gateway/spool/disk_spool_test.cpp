@@ -10,6 +10,7 @@
 
 #include <csignal>
 
+#include "tests/support/memory_shortage.h"
 #include "tests/support/temporary_folder.h"
 
 namespace gatepost::gateway {
@@ -286,6 +287,41 @@ TEST_F(DiskSpoolTest, RefusesWhatThereIsNoRoomForAndCountsExactly) {
     EXPECT_TRUE(spool->refusal(0)) << "what was there at the start counts";
 }
 
+// In one batch, as far as the thread finds them waiting together.
+TEST_F(DiskSpoolTest, DoesAtOnceWhatComesAtOnce) {
+    for (const char* id : {"goes", "held", "dead", "tried"}) ASSERT_EQ(commit(id, "text", 2), 0) << id;
+    ASSERT_EQ(result(spool->move(context, "held", Spool::Shelf::queue, Spool::Shelf::hold)), 0);
+    JournalEntry entry;
+    entry.done = {1};
+    TextContent content("text"), short_content("text");
+    short_content.missing = 1;
+    std::vector<int> errors;
+    const auto add = [&](awaitable<int> work) {
+        const std::size_t place = errors.size();
+        errors.push_back(-1);
+        asio::co_spawn(context, std::move(work),
+                       [&, place](std::exception_ptr, int error) { errors[place] = error; });
+    };
+    add(spool->remove_queued(context, "goes"));
+    add(spool->commit(context, message("new"), content));
+    add(spool->move(context, "held", Spool::Shelf::hold, Spool::Shelf::queue));
+    add(spool->remove_queued(context, "was never there"));
+    add(spool->commit(context, message("short"), short_content));
+    add(spool->move(context, "dead", Spool::Shelf::queue, Spool::Shelf::dead));
+    add(spool->record(context, "tried", entry));
+    add(spool->remove_queued(context, "none"));
+    context.restart();
+    context.run();
+    EXPECT_EQ(errors, (std::vector<int>{0, 0, 0, ENOENT, EIO, 0, 0, ENOENT}));
+    start();
+    std::vector<std::string> ids;
+    for (const auto& each : found) ids.push_back(each.message.id + (each.is_held ? " (held)" : ""));
+    EXPECT_EQ(ids, (std::vector<std::string>{"held", "new", "tried"}));
+    EXPECT_EQ(found.back().journal.done, (std::vector<bool>{false, true}));
+    EXPECT_TRUE(has("dead/dead"));
+    EXPECT_EQ(count("tmp"), 0u);
+}
+
 // The queue removes again when it was told that the first time failed.
 TEST_F(DiskSpoolTest, KeepsTheDeadLetterOfAMessageThatLeavesTheQueue) {
     ASSERT_EQ(commit("one", "text"), 0);
@@ -378,6 +414,17 @@ TEST_F(DiskSpoolTest, TakesManyAtOnceFromManyContexts) {
     EXPECT_EQ(good, kThreads * kEach);
     start();
     EXPECT_EQ(found.size(), std::size_t(kThreads * kEach));
+}
+
+// What is told of here has been committed; the thread has then only to wake who waits for that.
+TEST_F(DiskSpoolTest, WakesEverybodyWhenThereIsMemoryAgain) {
+    bool was_short = false;
+    spool->tell_of_new([&](const SpooledMessage&) { tests::memory_shortage = {.left = 0, .failing = 3}; });
+    for (const char* id : {"one", "two"}) EXPECT_EQ(commit(id, "x"), 0) << id;
+    spool->tell_of_new([&](const SpooledMessage&) { was_short = tests::memory_shortage.left == 0; });
+    EXPECT_EQ(commit("three", "x"), 0);
+    EXPECT_FALSE(was_short) << "all of them have failed";
+    EXPECT_EQ(count("queue"), 3u);
 }
 
 TEST_F(DiskSpoolTest, IsForOneProcessOnly) {

@@ -163,6 +163,56 @@ TEST_F(QueueTest, GivesUpWhenItIsOldAndWasTriedOften) {
     due<Queue::Remove>();
 }
 
+// One message a minute finds out for all of them that nobody is there; their senders must not wait for that
+// many minutes.
+TEST_F(QueueTest, GivesUpWhatOnlyOthersWereTriedFor) {
+    settings_.downstream.retry = {60s, 60s, 1h};
+    queue_.use(settings_);
+    const int messages = 500;
+    for (int i = 0; i < messages; ++i) add("m" + std::to_string(i));
+    int told = 0;
+    for (const auto end = now_ + 65min; now_ < end; wait()) {
+        while (const auto action = queue_.next(now_)) {
+            if (const auto* due = std::get_if<Queue::Try>(&*action)) {
+                queue_.ended(due->id, {{0, kAway, ""}}, now_);
+            } else if (const auto* notify = std::get_if<Queue::Notify>(&*action)) {
+                ++told;
+                EXPECT_EQ(notify->what, What::failed);
+                queue_.done(notify->id, 0, now_);
+            } else if (const auto* record = std::get_if<Queue::Record>(&*action)) {
+                EXPECT_LT(record->entry.age, 1h + 3min);
+                queue_.done(record->id, 0, now_);
+            } else {
+                queue_.done(std::get<Queue::Remove>(*action).id, 0, now_);
+            }
+        }
+        if (queue_.size() == 0) break;
+    }
+    EXPECT_EQ(told, messages);
+    EXPECT_EQ(queue_.size(), 0U);
+}
+
+// The place that a try has left was meant for "b"; without it "c" would hang on nobody.
+TEST_F(QueueTest, LeavesNobodyWaitingForAPlaceOfOneThatIsHeldOrDropped) {
+    settings_.queue.deliveries = 1;
+    queue_.use(settings_);
+    for (const bool is_held : {true, false}) {
+        for (const char* id : {"a", "b", "c"}) add(id);
+        due<Queue::Try>();
+        EXPECT_TRUE(is_idle());
+        queue_.ended("a", {{0, kTaken, "s"}}, now_);
+        EXPECT_TRUE(is_held ? queue_.hold("b") : queue_.drop("b"));
+        due<Queue::Remove>();
+        queue_.done("a", 0, now_);
+        EXPECT_EQ(due<Queue::Try>().id, "c");
+        queue_.ended("c", {{0, kTaken, "s"}}, now_);
+        due<Queue::Remove>();
+        queue_.done("c", 0, now_);
+        queue_.drop("b");
+    }
+    EXPECT_EQ(queue_.size(), 0U);
+}
+
 TEST_F(QueueTest, ProbesADestinationThatIsAwayWithOneMessage) {
     add("a");
     due<Queue::Try>();
