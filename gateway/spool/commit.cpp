@@ -1,6 +1,7 @@
 #include "gateway/spool/commit.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace gatepost::gateway {
 namespace {
@@ -47,6 +48,15 @@ std::optional<DiskStep> Commit::next() {
     return {};
 }
 
+std::vector<std::string> Commit::left() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+        if (errors_[i] == 0 || places_[i] == Place::nowhere) continue;
+        names.push_back((places_[i] == Place::tmp ? "tmp/" : "queue/") + ids_[i]);
+    }
+    return names;
+}
+
 void Commit::fail_all(int error) {
     for (auto& each : errors_) {
         if (each == 0) each = error;
@@ -68,7 +78,9 @@ void Commit::ended(int error) {
         case Phase::rename:
             if (error == 0) place = Place::queue;
             break;
-        case Phase::remove: place = Place::nowhere; break;  // tried once: tmp/ is swept at the next start
+        case Phase::remove:
+            if (error == 0 || error == ENOENT) place = Place::nowhere;
+            break;
         default: break;
     }
     if (phase_ != Phase::remove && error != 0) errors_[item_] = error;

@@ -25,6 +25,9 @@ class Commit {
     // For each message: 0 once it is safe, or why it is not in the queue. Meaningful when next() gave
     // nothing.
     const std::vector<int>& errors() const { return errors_; }
+    // What could not be removed of those that have failed: names below the spool folder. What lies in queue/
+    // would be found there by the next start.
+    std::vector<std::string> left() const;
     // How the sync of queue/ ended: 0 once it is durable who has left it.
     int folder_error() const { return folder_error_; }
 

@@ -102,8 +102,18 @@ void DiskSpool::tell_of_new(std::function<void(const SpooledMessage&)> told) {
     told_ = std::move(told);
 }
 
+// What is still to be removed is none of the queue's.
+std::string DiskSpool::find_queued(const std::string& id) const {
+    const std::string name = folder_.find_queued(id);
+    return leftovers_.contains(name) ? "" : name;
+}
+
+bool DiskSpool::has(const std::string& id) const {
+    return !find_queued(id).empty() || folder_.find(id).starts_with("dead/");
+}
+
 protocol::Result<Spooled> DiskSpool::read(const std::string& id) const {
-    const std::string name = folder_.find(id);
+    const std::string name = find_queued(id);
     if (name.empty()) return protocol::Problem{"there is no message " + protocol::escaped(id)};
     const auto file = SpooledFile::open(folder_.number(), name);
     if (!file) return protocol::Problem{file.problem().empty() ? std::strerror(errno) : file.problem()};
@@ -111,7 +121,7 @@ protocol::Result<Spooled> DiskSpool::read(const std::string& id) const {
 }
 
 std::unique_ptr<Content> DiskSpool::content(const std::string& id) const {
-    const std::string name = folder_.find(id);
+    const std::string name = find_queued(id);
     if (name.empty()) return nullptr;
     auto file = SpooledFile::open(folder_.number(), name);
     if (!file && file.problem().empty()) return nullptr;  // errno says why it cannot be opened now
@@ -124,6 +134,8 @@ std::unique_ptr<Content> DiskSpool::content(const std::string& id) const {
 }
 
 awaitable<int> DiskSpool::commit(asio::io_context& context, SpooledMessage message, Content& content) {
+    // It would take the place of a file that is to be removed, and be removed in its place.
+    if (leftovers_.contains("queue/" + message.id)) co_return EEXIST;
     message.content_octets = content.size();
     auto head = spool_head(message);
     if (!is_spool_id(message.id) || !head) {
@@ -210,15 +222,26 @@ void DiskSpool::run() {
     auto next_look = Clock::now();
     while (take_batch()) {
         if (!batch_.empty()) run(batch_);
-        if (Clock::now() < next_look) continue;
-        next_look = Clock::now() + kLookAtDead;
+        const auto now = Clock::now();
+        if (now >= leftovers_.next()) remove_leftovers();
+        if (now < next_look) continue;
+        next_look = now + kLookAtDead;
         look_round();
+    }
+    remove_leftovers();
+}
+
+void DiskSpool::remove_leftovers() noexcept {
+    try {
+        if (leftovers_.next() != Deadline::max()) leftovers_.remove(disk_, Clock::now());
+    } catch (const std::exception& exception) {  // memory is short: the next time, then
+        log_bug(exception.what());
     }
 }
 
 // Old dead letters are judged by the time at which gatepost began and what has gone by since: a clock that
 // jumps meanwhile removes none.
-void DiskSpool::look_round() {
+void DiskSpool::look_round() noexcept {
     try {
         folder_.remove_dead(opened_ + (Clock::now() - opened_steadily_), room_.limits().dead_letters);
     } catch (const std::exception& exception) {  // memory is short: the next time, then
@@ -229,7 +252,8 @@ void DiskSpool::look_round() {
 // All that waits, but for bounds; none when it is time to look round, false when that was the last.
 bool DiskSpool::take_batch() {
     std::unique_lock lock(mutex_);
-    came_.wait_for(lock, kLookAtDead, [this] { return is_ending_ || first_; });
+    const auto look = std::min(Clock::now() + kLookAtDead, leftovers_.next());
+    came_.wait_until(lock, look, [this] { return is_ending_ || first_; });
     batch_.clear();
     std::size_t octets = 0;
     while (first_ && batch_.size() < kBatch && octets < kBatchOctets) {
@@ -352,6 +376,7 @@ void DiskSpool::commit(const Batch& batch, const Batch& left) {
     const Disk::Writer writer = [&](int file, std::size_t item) { return write(file, *jobs[item]); };
     while (const auto step = machine.next()) machine.ended(disk_.run(*step, writer));
     disk_.forget();
+    leftovers_.add(machine.left(), Clock::now());
     for (Job* job : left) {
         if (machine.folder_error() != 0) job->error = machine.folder_error();
     }

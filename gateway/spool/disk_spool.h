@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateway/spool/disk.h"
+#include "gateway/spool/leftovers.h"
 #include "gateway/spool/spool.h"
 #include "gateway/spool/spool_folder.h"
 #include "gateway/spool/spool_room.h"
@@ -32,6 +33,7 @@ class DiskSpool final : public Spool {
     }
     Load load() const override { return {room_.messages(), room_.octets()}; }
     awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) override;
+    bool has(const std::string& id) const override;
     protocol::Result<Spooled> read(const std::string& id) const override;
     std::unique_ptr<Content> content(const std::string& id) const override;
     awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) override;
@@ -62,12 +64,14 @@ class DiskSpool final : public Spool {
     using Batch = std::vector<Job*>;
     using Folders = std::map<std::string, Batch>;  // whose names have changed, and for whom
 
+    std::string find_queued(const std::string& id) const;
     awaitable<int> done_by_thread(Job& job);
     template <class Token>
     auto hand_over(Job& job, Token token);
     void add(Job& job) noexcept;
     void run();
-    void look_round();
+    void look_round() noexcept;
+    void remove_leftovers() noexcept;
     bool take_batch();
     void run(const Batch& batch);
     void record(const Batch& batch);
@@ -82,8 +86,9 @@ class DiskSpool final : public Spool {
     SpoolFolder folder_;
     SpoolRoom room_;
     std::vector<SpoolFolder::Place> unread_;  // of recover()
-    Disk disk_;                               // the thread's
-    std::string written_;                     // the thread's: what goes out with the next write
+    Leftovers leftovers_;
+    Disk disk_;            // the thread's
+    std::string written_;  // the thread's: what goes out with the next write
     const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
     const Clock::time_point opened_steadily_ = Clock::now();
     std::mutex mutex_;

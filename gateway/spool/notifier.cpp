@@ -219,8 +219,7 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     const std::int64_t now = std::time(nullptr);
     protocol::Dsn dsn = dsn_of(snapshot.settings, spooled, due, now);
     const std::string id = dsn.id;
-    const auto first = spool_.read(id);
-    if (first) co_return true;
+    if (spool_.has(id)) co_return true;
     const auto content = spool_.content(spooled.message.id);
     add_content(dsn, content.get());
     const auto message = protocol::written(dsn);

@@ -54,8 +54,11 @@ class Spool {
     // set here. Notifications find room beyond the limits.
     virtual awaitable<int> commit(asio::io_context& context, SpooledMessage message, Content& content) = 0;
 
-    // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/,
-    // hold/ or dead/ is found.
+    // Whether there is such a file in queue/, hold/ or dead/.
+    virtual bool has(const std::string& id) const = 0;
+
+    // For the queue; 0 or an errno. Names are checked: an id is letters and digits. What lies in queue/ or
+    // hold/ is found; a dead letter is not delivered by mistake.
     virtual protocol::Result<Spooled> read(const std::string& id) const = 0;
     // Null, with errno, if it cannot be opened or read now; null, with errno 0, if its digest is another:
     // then it belongs into corrupt/. Read twice, which costs little beside a delivery, so that a damaged one
@@ -64,6 +67,7 @@ class Spool {
     virtual std::unique_ptr<Content> content(const std::string& id) const = 0;
     // All durable when they return, but for entries without `done`.
     virtual awaitable<int> record(asio::io_context& context, std::string id, JournalEntry entry) = 0;
+    // From wherever it lies.
     virtual awaitable<int> remove(asio::io_context& context, std::string id) = 0;
     // From queue/ or hold/ only, whatever was kept of the message in dead/. ENOENT: it is not there, and that
     // is durable.

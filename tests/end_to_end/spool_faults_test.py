@@ -3,6 +3,7 @@
 was not is sent again by its client, and nothing is left behind. The numbers are those of our list of faults."""
 import contextlib
 import os
+import signal
 import subprocess
 import time
 
@@ -122,6 +123,37 @@ class EachCall(SpoolCase):
     def test_R12_each_call_fails_while_it_is_delivered(self):
         refused = self.fails_at_each_call(self.gateway("always"), False, "fail ENOSPC", "torn EIO", "half")
         self.assertGreaterEqual(refused, 4, "open, write, sync, rename")
+
+
+class Leftovers(SpoolCase):
+    """A folder that cannot be synced and a file that cannot be removed from it: the client was told to come again."""
+
+    def test_what_was_not_acknowledged_is_removed_when_the_disk_lets_us(self):
+        gateway = self.gateway("outage")
+        self.sink.go_away()
+        self.faults.plan("sync /spool/queue * fail EIO", "unlink /spool/queue/ * fail EIO")
+        self.assertEqual(self.send(gateway, "n1"), 451)
+        gateway.logged("cannot be removed")
+        self.assertEqual(len(self.spool(gateway, "queue")), 1)
+        self.faults.plan()
+        self.empties(gateway, "queue")
+        gateway.logged("never acknowledged")
+        self.assertEqual(self.send(gateway, "n1"), 250)
+        self.sink.come_back()
+        self.arrives("n1", gateway)
+        self.kill(gateway)
+        self.restart(gateway)
+        self.empties(gateway, "queue")
+        self.assertEqual(self.sink.copies("n1"), 1)
+
+    def test_it_is_removed_at_the_end_if_not_before(self):
+        gateway = self.gateway("outage")
+        self.sink.go_away()
+        self.faults.plan("sync /spool/queue 1 fail EIO", "unlink /spool/queue/ 1 fail EIO")
+        self.assertEqual(self.send(gateway, "n2"), 451)
+        gateway.process.popen.send_signal(signal.SIGTERM)
+        gateway.process.popen.wait(30)
+        self.assertEqual(self.spool(gateway, "queue"), [])
 
 
 class Room(SpoolCase):

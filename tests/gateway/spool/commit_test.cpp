@@ -19,6 +19,7 @@ struct Played {
     Steps steps;
     std::vector<int> errors;
     int folder_error = 0;
+    std::vector<std::string> left;
 };
 
 // `failing`: steps as text, and how they end.
@@ -32,6 +33,7 @@ Played play(std::vector<std::string> ids, const std::map<std::string, int>& fail
     }
     played.errors = commit.errors();
     played.folder_error = commit.folder_error();
+    played.left = commit.left();
     return played;
 }
 
@@ -69,6 +71,15 @@ TEST(Commit, AFolderThatCannotBeSyncedCostsTheBatch) {
     EXPECT_EQ(played.steps[7], "remove queue/a");
     EXPECT_EQ(played.steps[8], "remove queue/b");
     EXPECT_EQ(played.steps.size(), 9U);
+    EXPECT_EQ(played.left, std::vector<std::string>{"queue/a"});
+}
+
+TEST(Commit, SaysWhatItCouldNotRemove) {
+    const auto played =
+        play({"a", "b", "c"},
+             {{"sync tmp/a", EIO}, {"remove tmp/a", EIO}, {"write tmp/b", EIO}, {"remove tmp/b", ENOENT}});
+    EXPECT_EQ(played.errors, (std::vector<int>{EIO, EIO, 0}));
+    EXPECT_EQ(played.left, std::vector<std::string>{"tmp/a"});
 }
 
 TEST(Commit, SyncsNoFolderForNothing) {

@@ -333,6 +333,9 @@ TEST_F(DiskSpoolTest, KeepsTheDeadLetterOfAMessageThatLeavesTheQueue) {
     JournalEntry entry;
     entry.done = {0};
     EXPECT_EQ(result(spool->record(context, "one", entry)), ENOENT) << "nor is it written into";
+    EXPECT_FALSE(spool->read("one")) << "nor is it tried";
+    EXPECT_FALSE(spool->content("one"));
+    EXPECT_TRUE(spool->has("one"));
     EXPECT_EQ(result(spool->remove(context, "one")), 0) << "unless it is dropped itself";
     EXPECT_FALSE(has("dead/one"));
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <cerrno>
 #include <filesystem>
@@ -67,10 +68,11 @@ class MemorySpool final : public Spool {
         if (commit_error == 0) committed.push_back({std::move(message), read_all(content)});
         co_return commit_error;
     }
-    protocol::Result<Spooled> read(const std::string& id) const override {
-        for (const auto& each : committed) {
-            if (each.message.id == id) return Spooled{each.message, {}, false};
-        }
+    bool has(const std::string& id) const override {
+        return std::any_of(committed.begin(), committed.end(),
+                           [&](const Committed& each) { return each.message.id == id; });
+    }
+    protocol::Result<Spooled> read(const std::string&) const override {
         return protocol::Problem{"there is no such message"};
     }
     std::unique_ptr<Content> content(const std::string& id) const override {

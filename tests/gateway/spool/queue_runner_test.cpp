@@ -44,11 +44,17 @@ class FailingSpool final : public Spool {
         message.content_octets = OneLetter::kText.size();
     }
 
-    void recover(const std::function<void(const Spooled&)>& found) override { found({message, {}, false}); }
+    protocol::Result<std::size_t> recover(const std::function<void(const Spooled&)>& found) override {
+        found({message, {}, false});
+        return std::size_t(0);
+    }
+    std::size_t recover_rest(const std::function<void(const Spooled&)>&) override { return 0; }
     void tell_of_new(std::function<void(const SpooledMessage&)>) override {}
     void use(const config::Queue&) override {}
     std::optional<protocol::Reply> refusal(std::size_t) const override { return {}; }
     awaitable<int> commit(asio::io_context&, SpooledMessage, Content&) override { co_return EIO; }
+    Load load() const override { return {1, message.content_octets}; }
+    bool has(const std::string&) const override { return true; }
     protocol::Result<Spooled> read(const std::string&) const override {
         fail_at(Fails::read);
         return Spooled{message, {{}, {false, false}}, false};
@@ -123,7 +129,7 @@ TEST(QueueRunner, TriesAgainWhateverIsThrownInBetween) {
         FailingSpool spool(places);
         {
             QueueRunner runner(spool, snapshot, disk);
-            runner.start();
+            ASSERT_EQ(runner.start(), "");
             EXPECT_TRUE(spool.is_removed_within(20s)) << which;
             runner.stop();
             runner.join();
