@@ -1,6 +1,8 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -171,12 +173,14 @@ Loaded load_text(std::string_view yaml, const std::string& file, const std::stri
 
 Loaded load_file(const std::string& file, const std::string& system_hostname) {
     std::ifstream stream(file, std::ios::binary);
+    const int why = errno;
     std::string text(kMaxConfigOctets + 1, '\0');
     std::error_code error;
-    if (!stream || std::filesystem::is_directory(file, error)) {
-        return {
-            {},
-            {{Finding::Weight::error, {}, "cannot be read; name the file with --config or GATEPOST_CONFIG"}}};
+    const bool is_folder = std::filesystem::is_directory(file, error);
+    if (!stream || is_folder) {
+        const std::string what = std::string("cannot be read: ") + std::strerror(is_folder ? EISDIR : why) +
+                                 "; name the file with --config or GATEPOST_CONFIG";
+        return {{}, {{Finding::Weight::error, {}, what}}};
     }
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(stream.gcount()));

@@ -36,9 +36,13 @@ void read_retry(Mapping& downstream, RetryTimes& retry) {
     map.duration<seconds>("first", retry.first, 1s, 86400s);
     map.duration<seconds>("max", retry.max, 1s, 7 * 86400s);
     map.duration<seconds>("expire", retry.expire, 60s, 30 * 86400s);
-    if (retry.max < retry.first) {
+    if (retry.first > retry.max) {
         note(map.findings(), map.is_given("max") ? map["max"] : map["first"],
-             "max must not be shorter than first: pauses between tries grow from first to max");
+             "max must not be shorter than first: each pause is longer than the one before, up to max");
+    }
+    if (retry.first > retry.expire) {
+        note(map.findings(), map.is_given("expire") ? map["expire"] : map["first"],
+             "expire must not be shorter than first: nothing would be tried a second time");
     }
     map.finish();
 }

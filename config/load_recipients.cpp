@@ -25,6 +25,7 @@ void check_pattern(Mapping& map, const std::string& pattern) {
 void read_recipients(Mapping& top, Recipients& recipients, const std::filesystem::path& folder) {
     Mapping map(top["recipients"], "recipients", top.findings());
     map.path("file", recipients.file, folder);
+    if (map.is_given("file")) recipients.file_place = place_of(map["file"]);
     map.path("folder", recipients.folder, folder);
     if (!recipients.folder.empty()) check_pattern(map, recipients.folder);
     map.count("remembered", recipients.remembered, 0, 10'000'000);

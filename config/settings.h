@@ -117,7 +117,8 @@ struct Queue {
 // Who is there, beyond the downstream's own answer to RCPT: so that unknown users can be refused while it is
 // away.
 struct Recipients {
-    std::string file;    // one address or @domain a line; empty: none
+    std::string file;  // one address or @domain a line; empty: none
+    Place file_place;
     std::string folder;  // exists for each recipient, %n its local-part and %d its domain; empty: none
     std::size_t remembered = 100'000;  // answers of the downstream, a worker
     seconds positive{7 * 86400};       // how long it is believed when the downstream is away

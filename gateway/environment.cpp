@@ -34,6 +34,8 @@ config::Settings relevant_to_the_relay(const config::Settings& settings) {
         forget_places(route.servers);
     }
     forget_places(relevant.notifications.relay);
+    relevant.notifications.key_place = {};
+    relevant.recipients.file_place = {};
     return relevant;
 }
 

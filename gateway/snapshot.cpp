@@ -28,7 +28,8 @@ void prepare_folders(const config::Settings& settings, std::vector<std::string>&
     if (error || ::access(settings.state.c_str(), W_OK | X_OK) != 0) {
         const std::string why = error ? error.message() : std::strerror(errno);
         problems.push_back(place(settings, {}) + ": error: state: " + settings.state + ": " + why +
-                           "; large messages wait there: name a folder that gatepost may write to");
+                           "; large messages and the spool are kept there: name a folder that gatepost may "
+                           "write to");
     }
     const auto prepare = [&](const std::vector<config::DownstreamServer>& servers) {
         for (const auto& server : servers) {
@@ -147,7 +148,8 @@ SnapshotResult take_snapshot(config::Settings settings, Purpose purpose, const S
         if (recipients) {
             snapshot->recipients = *recipients;
         } else {
-            result.problems.push_back("recipients.file: error: " + recipients.problem());
+            result.problems.push_back(place(settings, settings.recipients.file_place) +
+                                      ": error: recipients.file: " + recipients.problem());
         }
     }
     if (purpose == Purpose::serving) prepare_folders(settings, result.problems);

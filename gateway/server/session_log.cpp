@@ -51,8 +51,10 @@ void Session::log_message(const policy::Judgement& judgement, const Reply& reply
         .add("reply", reply.text())
         .add("ms", static_cast<std::uint64_t>(took.count()));
     if (const auto times = dialogue_.unauthorized_pipelining()) line.add("unauthorized_pipelining", times);
-    if (transaction_->intake().was_spooled()) line.add("spooled", "yes");
-    if (!downstream.empty())
+    // Who took it, if anybody has already; what becomes of the rest is told by `delivery` lines.
+    const Intake& intake = transaction_->intake();
+    if (intake.was_spooled()) line.add("spooled", "yes");
+    if (!downstream.empty() && !intake.was_spooled_for_all())
         line.maybe("downstream", transaction_->downstream_name()).add("answer", downstream);
     log_info(line);
 }

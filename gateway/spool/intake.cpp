@@ -145,7 +145,7 @@ awaitable<std::optional<Reply>> Intake::spool(Content& message, std::vector<std:
     spooled.is_list = findings.is_list;
     spooled.facts = findings.facts;
     const int error = co_await spool_->commit(context_, std::move(spooled), message);
-    was_spooled_ = error == 0;
+    spooled_ = error == 0 ? recipients.size() : 0;
     std::optional<Reply> problem;
     if (error != 0) problem = reply_to(error);
     co_return problem;

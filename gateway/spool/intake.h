@@ -37,7 +37,9 @@ class Intake {
     // Where it goes, for the log.
     std::string where() const { return delivery_ ? delivery_->where() : where_; }
     // At least for one of the recipients.
-    bool was_spooled() const { return was_spooled_; }
+    bool was_spooled() const { return spooled_ > 0; }
+    // Nothing of it has gone to the downstream.
+    bool was_spooled_for_all() const { return was_spooled() && spooled_ == recipients_.size(); }
 
   private:
     awaitable<Outcome> ask(const protocol::Recipient& recipient);
@@ -61,8 +63,8 @@ class Intake {
     std::size_t envelope_octets_ = 0;              // of the recipients
     std::size_t route_ = 0;                        // of delivery_
     bool is_away_ = false;                         // the downstream; the spool stands in for it
-    bool was_spooled_ = false;
-    std::string where_;  // when there is no delivery any more
+    std::size_t spooled_ = 0;                      // recipients for whom the spool has it
+    std::string where_;                            // when there is no delivery any more
 };
 
 }  // namespace gatepost::gateway

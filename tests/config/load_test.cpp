@@ -416,17 +416,18 @@ TEST(Load, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
         "domains: [example.org, b@d]\n"
         "color: blue\n"
         "downstream: {servers: [\"smtp://h\"], spool: sometimes}\n");
-    EXPECT_EQ(findings(loaded),
-              "1:8: error: state must be a single value\n"
-              "2:11: error: hostname must be a full name such as mx1.example.org\n"
-              "3:20: error: sessions must be a whole number from 1 to 1000000\n"
-              "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
-              "4:24: error: 'b@d' is not a domain name\n"
-              "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
-              "require_tls, "
-              "domains, downstream, recipients, queue, notifications, metrics, dns, policy, limits, smtp, defence, "
-              "authserv_id, state, workers\n"
-              "6:44: error: spool must be one of never, outage, always\n");
+    EXPECT_EQ(
+        findings(loaded),
+        "1:8: error: state must be a single value\n"
+        "2:11: error: hostname must be a full name such as mx1.example.org\n"
+        "3:20: error: sessions must be a whole number from 1 to 1000000\n"
+        "3:24: error: unknown key 'hopps' in limits; did you mean 'hops'?\n"
+        "4:24: error: 'b@d' is not a domain name\n"
+        "5:1: error: unknown key 'color' in the configuration; known are: hostname, listeners, tls, "
+        "require_tls, "
+        "domains, downstream, recipients, queue, notifications, metrics, dns, policy, limits, smtp, defence, "
+        "authserv_id, state, workers\n"
+        "6:44: error: spool must be one of never, outage, always\n");
 }
 
 TEST(Load, WarnsAndGoesOnWhereNothingIsWrongYet) {
@@ -470,9 +471,11 @@ TEST(Load, IsLinearInTheSizeOfTheFile) {
 }
 
 TEST(Load, SaysWhatToDoAboutAFileThatCannotBeRead) {
-    const std::string expected = "error: cannot be read; name the file with --config or GATEPOST_CONFIG\n";
-    EXPECT_EQ(findings(load_file("/nonexistent/gatepost.yaml", "h.example")), expected);
-    EXPECT_EQ(findings(load_file(GATEPOST_SOURCE_DIR, "h.example")), expected) << "a folder";
+    const std::string remedy = "; name the file with --config or GATEPOST_CONFIG\n";
+    EXPECT_EQ(findings(load_file("/nonexistent/gatepost.yaml", "h.example")),
+              "error: cannot be read: No such file or directory" + remedy);
+    EXPECT_EQ(findings(load_file(GATEPOST_SOURCE_DIR, "h.example")),
+              "error: cannot be read: Is a directory" + remedy);
 }
 
 TEST(Nearest, FindsTheWordThatWasMeant) {

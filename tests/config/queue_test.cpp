@@ -44,6 +44,30 @@ TEST(Queue, StandsBeforeEachKindOfServer) {
     }
 }
 
+TEST(Retry, GrowsFromTheFirstPauseUpToTheLongestBeforeItEnds) {
+    const struct {
+        const char* retry;
+        const char* expected;
+    } rows[] = {
+        {"first: 1h, max: 1h, expire: 1h", ""},
+        {"first: 2h, max: 1h",
+         "f:3:68: error: max must not be shorter than first: each pause is longer than the one before, up to "
+         "max\n"},
+        {"first: 2h",
+         "f:3:59: error: max must not be shorter than first: each pause is longer than the one before, up to "
+         "max\n"},
+        {"first: 1h, expire: 30m",
+         "f:3:71: error: expire must not be shorter than first: nothing would be tried a second time\n"},
+    };
+    for (const auto& row : rows) {
+        const Loaded loaded =
+            load("downstream: {servers: [\"smtp://10.0.0.5\"], retry: {" + std::string(row.retry) + "}}\n");
+        std::string findings;
+        for (const auto& finding : loaded.findings) findings += text(finding, "f") + "\n";
+        EXPECT_EQ(findings, row.expected) << row.retry;
+    }
+}
+
 TEST(Queue, AnswersEachMistakeWithPlaceAndRemedy) {
     const struct {
         std::string yaml, text;

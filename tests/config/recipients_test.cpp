@@ -24,6 +24,7 @@ TEST(Recipients, EveryKeyIsTaken) {
     ASSERT_TRUE(loaded.settings) << text(loaded.findings.at(0), "f");
     Recipients expected;
     expected.file = "/etc/gatepost/users";
+    expected.file_place = {4, 20};
     expected.folder = "/var/vmail/%d/%n/100%%";
     expected.remembered = 11;
     expected.positive = seconds(720);

@@ -461,7 +461,7 @@ class Delivered:
         self.reverse_path = reverse_path
         self.recipients = []
         self.lines = []
-        self.is_answered = False
+        self.is_answered = None  # until the answer to its final dot is out
 
     @property
     def wire(self):
@@ -584,7 +584,11 @@ class Sink:
         while line := file.readline():
             if at_line_start and line == b".\r\n":
                 self.messages.append(current)
-                current.is_answered = self.say(number, "dot") == "2"
+                is_answered = False
+                try:
+                    is_answered = self.say(number, "dot") == "2"
+                finally:
+                    current.is_answered = is_answered
                 return
             current.lines.append(line)
             at_line_start = line.endswith(b"\r\n")

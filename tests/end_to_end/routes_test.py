@@ -34,6 +34,9 @@ class RoutesCase(harness.TestCase):
             return answers
 
     def counts(self, *sinks):
+        taken = [m for sink in sinks for m in list(sink.messages)]
+        # The client may have heard of it before the sink has come back from saying it.
+        poll(lambda: all(m.is_answered is not None for m in taken), "all answers are out")
         return [len([m for m in sink.messages if m.is_answered]) for sink in sinks]
 
 

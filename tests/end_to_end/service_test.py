@@ -96,7 +96,7 @@ class Configuration(ServiceCase):
     def test_a_file_that_is_not_there(self):
         done = harness.run("serve", "--config", str(self.folder / "nowhere.yaml"))
         self.assertEqual(done.returncode, EX_CONFIG)
-        self.assertIn(b"cannot be read; name the file with --config or GATEPOST_CONFIG", done.stderr)
+        self.assertIn(b"cannot be read: No such file or directory; name the file with --config or GATEPOST_CONFIG", done.stderr)
 
     def test_the_environment_names_the_file(self):
         file = self.folder / "else.yaml"

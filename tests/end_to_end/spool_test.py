@@ -91,7 +91,9 @@ class Outage(SpoolCase):
         mode = self.shelf(gateway)[name].stat().st_mode & 0o777
         self.assertEqual(mode, 0o600)
         self.assertEqual(self.shelf(gateway, "tmp"), {})
-        self.assertIn("spooled=yes", gateway.logged(f" message id={name} "))
+        line = gateway.logged(f" message id={name} ")
+        self.assertIn(" spooled=yes", line)
+        self.assertNotRegex(line, " (downstream|answer)=")  # which has not seen it yet
 
     def test_who_may_be_notified_is_written_down(self):
         gateway = self.gateway()

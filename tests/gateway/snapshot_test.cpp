@@ -56,6 +56,8 @@ downstream: {servers: ["maildir://file/mail"]}
 state: file/state
 )",
          "error: state: "},
+        {"recipients that are not there", std::string(kGood) + "recipients: {file: nowhere}\n",
+         ":6:20: error: recipients.file: "},
         {"nothing", "", "domains is missing"},
     };
     for (const auto& row : rows) {
