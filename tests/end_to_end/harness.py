@@ -322,10 +322,10 @@ def fields_of(line):
     return {key: (bare or within) for key, within, bare in re.findall(r'(\w+)=(?:"([^"]*)"|(\S+))', line)}
 
 
-def run(*arguments, standard_input=b"", environment=None):
+def run(*arguments, standard_input=b"", environment=None, **options):
     """gatepost with arguments, to its end."""
     return subprocess.run([program(), *arguments], input=standard_input, capture_output=True, timeout=PATIENCE,
-                          env={**os.environ, **(environment or {})}, check=False)
+                          env={**os.environ, **(environment or {})}, check=False, **options)
 
 
 class Reply:
