@@ -146,6 +146,29 @@ void print_summary(const Report& sum, double took) {
     }
 }
 
+// On a terminal one line that changes in place; elsewhere, where each line stays, one for each tenth.
+class Progress {
+  public:
+    explicit Progress(Number schedules) : schedules_(schedules) {}
+
+    void show(const Report& sum, double took) {
+        const Number tenth = schedules_ == 0 ? 0 : 10 * sum.schedules / schedules_;
+        if (!is_terminal_ && tenth <= shown_) return;
+        shown_ = tenth;
+        std::fprintf(stderr, "%s%llu of %llu, %llu violations, %.0f s%s", is_terminal_ ? "\r" : "",
+                     static_cast<Number>(sum.schedules), schedules_, static_cast<Number>(sum.failed), took,
+                     is_terminal_ ? " " : "\n");
+    }
+    void end() const {
+        if (is_terminal_) std::fputs("\n", stderr);
+    }
+
+  private:
+    const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+    const Number schedules_;
+    Number shown_ = 0;
+};
+
 int run(const Options& options) {
     const auto began = std::chrono::steady_clock::now();
     const auto took = [&] {
@@ -164,14 +187,12 @@ int run(const Options& options) {
     }
     ::close(ends[1]);
     Report sum, part;
+    Progress progress(options.schedules);
     while (::read(ends[0], &part, sizeof part) == static_cast<ssize_t>(sizeof part)) {
         add(sum, part);
-        if (options.has_progress)
-            std::fprintf(stderr, "\r%llu of %llu, %llu violations, %.0f s ",
-                         static_cast<Number>(sum.schedules), static_cast<Number>(options.schedules),
-                         static_cast<Number>(sum.failed), took());
+        if (options.has_progress) progress.show(sum, took());
     }
-    if (options.has_progress) std::fputs("\n", stderr);
+    if (options.has_progress) progress.end();
     bool is_whole = sum.schedules == options.schedules || (options.finds && sum.failed > 0);
     int status = 0;
     while (::wait(&status) > 0) is_whole = is_whole && status == 0;
