@@ -65,8 +65,9 @@ class EachCall(SpoolCase):
                     self.arrives(name, gateway)
                     self.empties(gateway, "queue", "tmp")
                     self.assertEqual(self.spool(gateway, "corrupt"), [])
-                    self.assertLessEqual(self.sink.copies(name), 2)
-                    twice += self.sink.copies(name) == 2
+                    # One more for a reply that was not heard, one more for a delivery that was not written down.
+                    self.assertLessEqual(self.sink.copies(name), 2 if heard == 250 else 3)
+                    twice += self.sink.copies(name) >= 2
         self.assertGreater(deaths, len(calls))
         return twice, deaths
 

@@ -27,14 +27,28 @@ void* allocated(std::size_t octets) {
     return memory;
 }
 
+void* allocated_or_null(std::size_t octets) noexcept {
+    try {
+        return allocated(octets);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
 }  // namespace
 
-// Of the whole test program.
+// Of the whole test program. Each form has its partner here: AddressSanitizer has forms of its own.
 void* operator new(std::size_t octets) {
     return allocated(octets);
 }
 void* operator new[](std::size_t octets) {
     return allocated(octets);
+}
+void* operator new(std::size_t octets, const std::nothrow_t&) noexcept {
+    return allocated_or_null(octets);
+}
+void* operator new[](std::size_t octets, const std::nothrow_t&) noexcept {
+    return allocated_or_null(octets);
 }
 void operator delete(void* memory) noexcept {
     std::free(memory);
