@@ -121,7 +121,8 @@ std::optional<Queue::Action> Queue::next(Time now) {
     return {};
 }
 
-// It is due: tried, or put off, or parked until there is a place.
+// It is due: tried, or put off, or parked until there is a place. While nobody is there a try of its own is
+// for those who are to hear that it failed or waits: in a long queue the turn to probe comes to few.
 std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
     if (item.is_finished) {
         item.work = std::make_unique<Work>();
@@ -131,9 +132,9 @@ std::optional<Queue::Action> Queue::begin(Item& item, Time now) {
         return step_of(item, now);
     }
     auto& destination = destinations_[item.entry.destination];
-    const bool is_last_try = is_due_for_the_last_time(item, item.skipped, now);
+    const bool is_to_be_told = is_due_for_the_last_time(item, item.skipped, now) || tells_delay(item, now);
     const bool is_probe = destination.tries == 0 && now >= destination.probe_from;
-    if (destination.is_away && !is_probe && !is_last_try && !item.is_forced) return put_off(item, now);
+    if (destination.is_away && !is_probe && !is_to_be_told && !item.is_forced) return put_off(item, now);
     if (destination.tries >= at_once_) {
         destination.parked.push_back(item.entry.id);
         item.waits = Waits::for_a_place;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <map>
 
 namespace gatepost::gateway {
 namespace {
@@ -239,6 +240,35 @@ TEST_F(QueueTest, GivesUpWhatOnlyOthersWereTriedFor) {
     }
     EXPECT_EQ(told, messages);
     EXPECT_EQ(queue_.size(), 0U);
+}
+
+// Likewise who asked to hear of a delay: of each message once, when its time has come.
+TEST_F(QueueTest, TellsOfTheDelayOfWhatOnlyOthersWereTriedFor) {
+    settings_.downstream.retry = {60s, 60s, 5 * 24h};
+    settings_.notifications.delay_after = 1h;
+    queue_.use(settings_);
+    const auto began = now_;
+    std::map<std::string, Queue::Time> told;
+    for (int i = 0; i < 500; ++i) add("m" + std::to_string(i));
+    for (; now_ < began + 4h; wait()) {
+        while (const auto action = queue_.next(now_)) {
+            if (const auto* due = std::get_if<Queue::Try>(&*action)) {
+                queue_.ended(due->id, {{0, kAway, ""}}, now_);
+                continue;
+            }
+            const auto* notify = std::get_if<Queue::Notify>(&*action);
+            if (notify) {
+                EXPECT_EQ(notify->what, What::delayed);
+                EXPECT_TRUE(told.emplace(notify->id, now_).second) << notify->id << " is told of twice";
+            }
+            std::visit([&](const auto& each) { queue_.done(each.id, 0, now_); }, *action);
+        }
+    }
+    EXPECT_EQ(told.size(), 500U);
+    for (const auto& [id, when] : told) {
+        EXPECT_GE(when - began, 1h) << id;
+        EXPECT_LE(when - began, 1h + 3min) << id;
+    }
 }
 
 // The place that a try has left was meant for "b"; without it "c" would hang on nobody.
