@@ -11,6 +11,7 @@
 
 #include "gateway/completion.h"
 #include "gateway/log.h"
+#include "gateway/spool/key_check.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -57,6 +58,7 @@ std::string QueueRunner::start() {
         log_error(
             line.add("at", path).add("why", problem).add("remedy", "until then gatepost queue only shows"));
     }
+    asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     wake();
     thread_ = std::thread([this] {
         for (bool is_behind = false;;) {
@@ -336,6 +338,7 @@ void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
         if (&before->relay != &next->relay) before->relay.retire();
         queue_.use(snapshot->settings);
         wake();
+        asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     });
 }
 
