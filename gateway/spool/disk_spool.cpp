@@ -382,18 +382,22 @@ void DiskSpool::commit(const Batch& batch, const Batch& left) {
     for (Job* job : left) {
         if (machine.folder_error() != 0) job->error = machine.folder_error();
     }
-    std::function<void(const SpooledMessage&)> told;
-    {
-        const std::lock_guard lock(mutex_);
-        told = told_;
-    }
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        jobs[i]->error = machine.errors()[i];
-        if (jobs[i]->error != 0) {
-            log_failure("commit", jobs[i]->id, jobs[i]->error);
-        } else if (told) {
-            told(jobs[i]->message);
+    for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i]->error = machine.errors()[i];
+    for (const Job* job : jobs) tell(*job);
+}
+
+// Whatever goes wrong here the message is durable, and its client must not hear anything else.
+void DiskSpool::tell(const Job& job) noexcept {
+    try {
+        if (job.error != 0) return log_failure("commit", job.id, job.error);
+        std::function<void(const SpooledMessage&)> told;
+        {
+            const std::lock_guard lock(mutex_);
+            told = told_;
         }
+        if (told) told(job.message);
+    } catch (const std::exception& exception) {  // it is in the queue, but waits there for the next start
+        log_bug(exception.what());
     }
 }
 

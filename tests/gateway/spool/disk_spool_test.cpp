@@ -153,6 +153,15 @@ TEST_F(DiskSpoolTest, TellsOfWhatCameAndOfNothingElse) {
     EXPECT_FALSE(has("queue/two"));
 }
 
+// Its client would send it again, and it would be delivered twice.
+TEST_F(DiskSpoolTest, SaysThatADurableMessageIsSafeWhateverHappensToTheNewsOfIt) {
+    spool->tell_of_new([](const SpooledMessage&) { throw std::bad_alloc(); });
+    EXPECT_EQ(commit("one", "x"), 0);
+    EXPECT_TRUE(has("queue/one"));
+    start();
+    EXPECT_EQ(found.size(), 1u);
+}
+
 TEST_F(DiskSpoolTest, TakesNoContentThatIsShorterThanItSays) {
     TextContent content("text");
     content.missing = 1;
