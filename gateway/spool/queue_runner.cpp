@@ -12,6 +12,7 @@
 
 #include "gateway/completion.h"
 #include "gateway/log.h"
+#include "gateway/spool/key_check.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -59,6 +60,7 @@ std::string QueueRunner::start() {
         log_error(
             line.add("at", path).add("why", problem).add("remedy", "until then gatepost queue only shows"));
     }
+    asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     wake();
     thread_ = std::thread([this] {
         for (bool is_behind = false;;) {
@@ -345,6 +347,7 @@ void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
         if (&before->relay != &next->relay) before->relay.retire();
         queue_.use(snapshot->settings);
         wake();
+        asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     });
 }
 
