@@ -53,15 +53,14 @@ void add_original_recipient(std::string& out, const std::string& orcpt) {
     add_field(out, "Original-Recipient", orcpt.substr(0, semicolon) + ";" + dsn_printable(address));
 }
 
-// RFC 3464 section 2.1.1: names are of type dns, addresses stand in brackets. What is neither, the path of a
-// socket, is nobody's business outside.
+// RFC 3464 section 2.3.5: the name of the server; where we know none, there is no field. Addresses and
+// sockets behind an edge are nobody's business outside.
 void add_remote_mta(std::string& out, const std::string& server) {
     const auto colon = server.rfind(':');
     for (const auto& text : {server, server.substr(0, colon == std::string::npos ? 0 : colon)}) {
         const bool has_brackets = text.size() > 2 && text.front() == '[' && text.back() == ']';
         const auto bare = has_brackets ? text.substr(1, text.size() - 2) : text;
-        if (const auto ip = IpAddress::parse(bare))
-            return add_field(out, "Remote-MTA", "dns; " + address_literal(*ip));
+        if (IpAddress::parse(bare)) return;
         if (const auto name = Domain::parse(text))
             return add_field(out, "Remote-MTA", "dns; " + name->text());
     }

@@ -10,7 +10,7 @@
 namespace gatepost::gateway {
 namespace {
 
-constexpr std::size_t kMaxAddress = 40, kMaxProblem = 100, kMaxText = 400;  // octets shown to people
+constexpr std::size_t kMaxAddress = 40, kMaxProblem = 160, kMaxText = 400;  // octets shown to people
 
 std::string angle(const protocol::Path& path, std::size_t limit) {
     return "<" + protocol::escaped(path.text(), limit) + ">";

@@ -147,7 +147,7 @@ awaitable<bool> DownstreamConnector::greet(DownstreamConnection& connection, Att
         co_await finish_request(connection, std::min<Deadline>(attempt.last, Clock::now() + time));
     attempt.tls_failed = connection.tls_failed;
     if (const auto* failed = std::get_if<protocol::ClientFailed>(&action)) {
-        attempt.why = attempt.tls_failed ? tls_problem_of(connection) : failed->why;
+        attempt.why = attempt.tls_failed ? tls_problem_of(connection) : "greeting: " + failed->why;
         co_return false;
     }
     const auto& reply = std::get<protocol::ClientDone>(action).reply;

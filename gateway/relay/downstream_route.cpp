@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/log.h"
+#include "gateway/relay/outcome.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -30,6 +31,7 @@ DownstreamRoute::DownstreamRoute(asio::io_context& context, std::size_t number,
       kept_(kept),
       limits_(limits),
       servers_(preferences(configured)),
+      problems_(configured.size()),
       others_(context) {}
 
 DownstreamRoute::Tries DownstreamRoute::fresh_tries(Deadline deadline) const {
@@ -112,6 +114,7 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::connect_to(std
         note_greeting(*connection);
     } else {
         const auto now = Clock::now();
+        problems_[server] = reason(why);
         log_change(servers_.note_failure(server, now - began, now), server, why);
     }
     others_.cancel();
@@ -120,12 +123,25 @@ awaitable<std::unique_ptr<DownstreamConnection>> DownstreamRoute::connect_to(std
 
 void DownstreamRoute::note_greeting(const DownstreamConnection& connection) {
     const std::size_t server = connection.place.server;
+    problems_[server].clear();
     log_change(servers_.note_greeting(server, connection.capabilities(), Clock::now()), server, "");
 }
 
 void DownstreamRoute::note_break(std::size_t server, std::string_view why, Deadline since) {
     const auto now = Clock::now();
+    problems_[server] = reason(why);
     log_change(servers_.note_break(server, now - since, now), server, why);
+}
+
+std::string DownstreamRoute::problem() const {
+    std::string text;
+    for (std::size_t i = 0; i < problems_.size(); ++i) {
+        if (problems_[i].empty()) continue;
+        const auto& configured = configured_[i];
+        if (!text.empty()) text += "; ";
+        text += (configured.host.empty() ? configured.path : configured.host) + ": " + problems_[i];
+    }
+    return reason(text);
 }
 
 void DownstreamRoute::log_change(DownstreamServers::Change change, std::size_t server,

@@ -62,6 +62,9 @@ class DownstreamRoute {
         }
         return count;
     }
+    // What was last wrong with each server that is not there, for the administrator: "10.0.0.5: Connection
+    // refused". Empty if nothing is.
+    std::string problem() const;
     // Other servers that are there and were not given up: they get a share of the time too.
     std::size_t others_there(const Tries& tries, std::size_t server) const;
 
@@ -76,7 +79,8 @@ class DownstreamRoute {
     KeptConnections& kept_;
     const config::Limits& limits_;
     DownstreamServers servers_;
-    asio::steady_timer others_;  // ends with the try of another one
+    std::vector<std::string> problems_;  // by server; empty: it is there
+    asio::steady_timer others_;          // ends with the try of another one
     std::mt19937_64 chance_{std::random_device{}()};
 };
 

@@ -122,7 +122,7 @@ awaitable<std::vector<Outcome>> MaildirDelivery::deliver(Content& message) {
         asio::post(context_, [&] { done.cancel(); });
     });
     co_await done.async_wait(no_throw);
-    const Outcome outcome = outcome_of(answer);
+    const Outcome outcome = own_finding(answer);
     co_return std::vector<Outcome>(recipients_.size(), outcome);
 }
 

@@ -43,7 +43,7 @@ const Outcome& unreachable() {
 
 std::optional<Outcome> outcome_of(std::optional<Reply> refusal) {
     if (!refusal) return {};
-    return gateway::outcome_of(std::move(*refusal));
+    return own_finding(std::move(*refusal));
 }
 
 std::string joined(const std::vector<std::string>& commands) {
@@ -60,9 +60,11 @@ SmtpDelivery::~SmtpDelivery() {
     route_.keep(std::move(connection_));
 }
 
-void SmtpDelivery::log_trouble(std::string_view at, const std::string& why) const {
+void SmtpDelivery::note_trouble(std::string_view at, const std::string& why) {
     LogLine line("downstream");
     log_warning(line.add("server", server_).add("at", at).add("why", why));
+    trouble_ = std::string(at) + ": " + why;
+    if (answer_.fate == Fate::unreachable) answer_.why = reason(server_ + ": " + trouble_);
 }
 
 void SmtpDelivery::log_misconfiguration(std::string_view at, const Reply& theirs,
@@ -71,12 +73,14 @@ void SmtpDelivery::log_misconfiguration(std::string_view at, const Reply& theirs
     log_error(line.add("server", server_).add("at", at).add("why", theirs.text()).add("remedy", remedy));
 }
 
-Reply SmtpDelivery::passed_on(std::string_view at, const Reply& theirs) const {
+Outcome SmtpDelivery::passed_on(std::string_view at, const Reply& theirs) const {
     if (is_misconfiguration(theirs)) {
         log_misconfiguration(at, theirs,
                              "let it take mail from this gateway without a password, as an MX does");
     }
-    return as_ours(theirs);
+    Outcome outcome = gateway::outcome_of(as_ours(theirs));
+    outcome.is_own = is_misconfiguration(theirs);
+    return outcome;
 }
 
 // XCLIENT stays in force until the next one; XFORWARD ends with the transaction.
@@ -109,7 +113,7 @@ SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bo
     const std::string_view at = is_xclient ? "XCLIENT" : "XFORWARD";
     const auto* done = std::get_if<ClientDone>(&action);
     if (!done || done->reply.code == 421) {
-        log_trouble(at, done ? done->reply.text() : std::get<ClientFailed>(action).why);
+        note_trouble(at, done ? done->reply.text() : std::get<ClientFailed>(action).why);
         return Try::broken;
     }
     if (done->reply.is_positive()) {
@@ -117,14 +121,14 @@ SmtpDelivery::Try SmtpDelivery::take_introduction(const ClientAction& action, bo
         return Try::done;
     }
     if (!is_xclient) {  // its log will name us instead, no more
-        log_trouble(at, done->reply.text());
+        note_trouble(at, done->reply.text());
         return Try::done;
     }
     // Once more on a new connection: this one may have lost its leave with an earlier client's name.
     if (was_announced_) return Try::broken;
     log_misconfiguration(at, done->reply,
                          "let it take XCLIENT from this gateway, or set downstream.announce_client: none");
-    answer_ = gateway::outcome_of(reply::kDownstreamMisconfigured);
+    answer_ = own_finding(reply::kDownstreamMisconfigured);
     return Try::refused;
 }
 
@@ -173,8 +177,8 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
     const auto* done = std::get_if<ClientDone>(&action);
     const bool is_broken = !done || done->reply.code == 421;
     if (is_broken) {
-        log_trouble("RCPT", done ? done->reply.text() : std::get<ClientFailed>(action).why);
         answer_ = unreachable();
+        note_trouble("RCPT", done ? done->reply.text() : std::get<ClientFailed>(action).why);
         if (done) answer_.reply = as_ours(done->reply);
         co_return Try::broken;
     }
@@ -182,7 +186,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
     if (!connection_->dialogue.has_refused_sender()) {
         relay_.recipients().learn(recipient.path, done->reply, Clock::now());
     }
-    answer_ = gateway::outcome_of(passed_on("RCPT", done->reply));
+    answer_ = passed_on("RCPT", done->reply);
     if (answer_.fate == Fate::accepted) ++accepted_;
     co_return Try::done;
 }
@@ -210,22 +214,27 @@ void SmtpDelivery::leave(Try last) {
     }
     if (last == Try::broken && accepted_ > 0) {
         refusal_ = unreachable();  // those accepted so far are gone with it
+        refusal_->why = reason(server_ + ": " + trouble_);
     } else if (last == Try::broken && connection_->is_reused && !has_hung) {
         tries_.may_reuse = false;  // it may have been closed a moment ago: once more on a new one
     } else {
         tries_.given_up[server] = true;
         const bool is_its_own = has_hung || connection_->announced.empty();
         if (last == Try::broken && is_its_own)
-            route_.note_break(server, has_hung ? "timeout" : answer_.reply.text(), began_);
+            route_.note_break(server, has_hung ? "timeout" : trouble_, began_);
     }
     connection_.reset();
 }
 
 // A server that could take it is away and may come back.
 Outcome SmtpDelivery::answer_of_nobody() {
-    if (unfit_ && unfit_->fate == Fate::refused) return gateway::outcome_of(reply::kDownstreamDown);
+    if (unfit_ && unfit_->fate == Fate::refused) return own_finding(reply::kDownstreamDown);
     if (unfit_) return *unfit_;
-    if (answer_.fate != Fate::unreachable) refusal_ = answer_;
+    if (answer_.fate != Fate::unreachable) {
+        refusal_ = answer_;
+    } else if (std::string problem = route_.problem(); !problem.empty()) {
+        answer_.why = std::move(problem);
+    }
     return answer_;
 }
 
@@ -233,6 +242,7 @@ Outcome SmtpDelivery::answer_of_nobody() {
 awaitable<Outcome> SmtpDelivery::add_recipient(const protocol::Recipient& recipient) {
     if (refusal_) co_return *refusal_;
     answer_ = unreachable();
+    trouble_.clear();
     unfit_.reset();
     deadline_ = relay_.deadline();
     tries_ = route_.fresh_tries(deadline_);
@@ -270,7 +280,7 @@ awaitable<std::vector<Outcome>> SmtpDelivery::deliver(Content& message) {
     const auto* go = std::get_if<ClientDone>(&begun);
     const bool is_refused = go && !go->reply.is_intermediate();
     if (is_refused) {
-        Outcome refused = gateway::outcome_of(passed_on("DATA", go->reply));
+        Outcome refused = passed_on("DATA", go->reply);
         if (go->reply.code == 421) refused.fate = Fate::unreachable;
         co_return for_all(refused);
     }
@@ -297,7 +307,7 @@ Outcome SmtpDelivery::give_up_unreadable() {
     connection_.reset();
     LogLine line("buffer");
     log_error(line.add("id", sender_.client.id).add("why", "our copy of the message could not be read"));
-    return gateway::outcome_of(reply::kLocalError);
+    return own_finding(reply::kLocalError);
 }
 
 // Without its end nothing of it was delivered.
@@ -305,7 +315,7 @@ Outcome SmtpDelivery::give_up_flawed() {
     connection_.reset();
     LogLine line("bug");
     log_error(line.add("what", "bare CR, LF or NUL on its way to the downstream").add("server", server_));
-    return {Fate::refused, reply::kBareLineEnding};
+    return own_finding(reply::kBareLineEnding);
 }
 
 // A 421 in place of the reply to the final dot says that the message was not taken.
@@ -313,7 +323,7 @@ std::vector<Outcome> SmtpDelivery::outcomes(const ClientAction& ended) {
     if (std::get_if<ClientDone>(&ended)) {
         std::vector<Outcome> each;
         for (const auto& theirs : connection_->dialogue.outcomes()) {
-            each.push_back(gateway::outcome_of(passed_on("final dot", theirs)));
+            each.push_back(passed_on("final dot", theirs));
             if (theirs.code == 421) each.back().fate = Fate::unreachable;
         }
         if (each.size() != accepted_ && !each.empty()) each = for_all(each.front());  // SMTP: one for all
@@ -322,15 +332,17 @@ std::vector<Outcome> SmtpDelivery::outcomes(const ClientAction& ended) {
         return each;
     }
     const auto& failed = std::get<ClientFailed>(ended);
-    log_trouble(failed.outcome_is_unknown ? "final dot" : "DATA", failed.why);
+    note_trouble(failed.outcome_is_unknown ? "final dot" : "DATA", failed.why);
     // The downstream may have taken it: the client will send it again, a duplicate is better than a loss (RFC
     // 1047).
-    std::vector<Outcome> each = for_all(
-        failed.outcome_is_unknown ? Outcome{Fate::unknown, reply::kDownstreamTimeout} : unreachable());
+    Outcome broken = unreachable();
+    if (failed.outcome_is_unknown) broken = {Fate::unknown, reply::kDownstreamTimeout};
+    broken.why = reason(server_ + ": " + trouble_);
+    std::vector<Outcome> each = for_all(broken);
     // Of LMTP some may have been answered for; that stands (RFC 2033 section 4.2).
     const auto& answered = connection_->dialogue.outcomes();
     for (std::size_t i = 0; failed.outcome_is_unknown && i < std::min(answered.size(), each.size()); ++i)
-        each[i] = gateway::outcome_of(passed_on("final dot", answered[i]));
+        each[i] = passed_on("final dot", answered[i]);
     connection_.reset();
     return each;
 }

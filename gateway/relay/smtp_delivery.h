@@ -44,8 +44,8 @@ class SmtpDelivery final : public Delivery {
     Deadline last_word_until(Deadline deadline) const;
     std::vector<Outcome> outcomes(const protocol::ClientAction& ended);
     std::vector<Outcome> for_all(const Outcome& outcome) const;
-    protocol::Reply passed_on(std::string_view at, const protocol::Reply& theirs) const;
-    void log_trouble(std::string_view at, const std::string& why) const;
+    Outcome passed_on(std::string_view at, const protocol::Reply& theirs) const;
+    void note_trouble(std::string_view at, const std::string& why);
     void log_misconfiguration(std::string_view at, const protocol::Reply& theirs,
                               std::string_view remedy) const;
 
@@ -63,6 +63,7 @@ class SmtpDelivery final : public Delivery {
     Deadline began_{};                     // with this server
     Deadline deadline_ = Deadline::max();  // of all tries together: the client gives up after five minutes
     Outcome answer_;
+    std::string trouble_;           // what the connection broke over
     std::optional<Outcome> unfit_;  // what a server that is there says to it
 };
 

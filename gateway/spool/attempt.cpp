@@ -25,19 +25,21 @@ const char* name_of(Fate fate) {
 
 // A line for those who got the same answer from the same server.
 void log_outcomes(const Spooled& spooled, const Attempt& attempt, std::size_t first, Clock::duration took) {
-    std::map<std::array<std::string, 3>, std::string> lines;  // server, result and answer: to
+    std::map<std::array<std::string, 4>, std::string> lines;  // server, result, answer and why: to
     for (std::size_t i = first; i < attempt.tried.size(); ++i) {
         const Tried& each = attempt.tried[i];
-        auto& to = lines[{each.server, name_of(each.outcome.fate), each.outcome.reply.text()}];
+        const Outcome& outcome = each.outcome;
+        auto& to = lines[{each.server, name_of(outcome.fate), outcome.reply.text(), outcome.why}];
         if (!to.empty()) to += ',';
         to += spooled.message.recipients[each.recipient].path.text();
     }
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
     for (const auto& [answer, to] : lines) {
-        const auto& [server, result, reply] = answer;
+        const auto& [server, result, reply, why] = answer;
         LogLine line("delivery");
         line.add("id", spooled.message.id).add("to", to).maybe("server", server);
         line.add("attempt", attempt.number).add("result", result).add("answer", reply);
+        line.maybe("why", why);
         log_info(line.add("took", std::to_string(milliseconds) + "ms"));
     }
 }

@@ -161,7 +161,7 @@ protocol::Dsn dsn_of(const config::Settings& settings, const Spooled& spooled, c
     for (const auto& tried : due.recipients) {
         // Of what broke, the words are ours.
         const Fate fate = tried.outcome.fate;
-        const bool has_answered = fate != Fate::unreachable && fate != Fate::unknown;
+        const bool has_answered = fate != Fate::unreachable && fate != Fate::unknown && !tried.outcome.is_own;
         dsn.recipients.push_back({message.recipients[tried.recipient], tried.outcome.reply,
                                   has_answered ? tried.server : std::string()});
     }
@@ -173,7 +173,8 @@ protocol::Dsn dsn_of(const config::Settings& settings, const Spooled& spooled, c
     dsn.id = notification_id(message.id, due);
     dsn.now = dsn.last_attempt = time_of(now);
     if (due.what == What::delayed) {
-        const auto left = settings.downstream.retry.expire - spooled.journal.last.age;
+        // The journal's is that of an earlier try.
+        const auto left = settings.downstream.retry.expire - std::max(due.age, spooled.journal.last.age);
         dsn.will_retry_until = time_of(now + std::max<std::int64_t>(left.count(), 0));
     }
     return dsn;

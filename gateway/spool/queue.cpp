@@ -157,7 +157,8 @@ std::optional<Queue::Action> Queue::put_off(Item& item, Time now) {
     item.work->is_try = false;
     item.work->done = item.unrecorded;  // or the next try would send to them again
     item.work->is_any_open = true;
-    item.work->why = "no server could be reached";
+    const std::string& why = destinations_[item.entry.destination].why;
+    item.work->why = "no server could be reached" + (why.empty() ? why : " (" + why + ")");
     return step_of(item, now);
 }
 
@@ -266,8 +267,10 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
     Item& item = found->second;
+    std::string why = is_away(tried) ? tried.front().outcome.why : std::string();
     if (is_of_no_account(item, tried, now)) {
         leave(item, tried, now);
+        destinations_.at(item.entry.destination).why = std::move(why);
         item.skipped = item.work->skipped;
         const Time due = *item.work->due;
         item.work.reset();
@@ -276,6 +279,7 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     auto work = judge(item, tried, now);
     ++item.entry.attempts;
     leave(item, tried, now);
+    destinations_.at(item.entry.destination).why = std::move(why);
     item.work = std::move(work);
     go_on(item);
 }
@@ -340,7 +344,7 @@ std::unique_ptr<Queue::Work> Queue::judge(const Item& item, const std::vector<Tr
             if (each.wants_relayed_notice) relayed.recipients.push_back(each);
             continue;
         }
-        work.why = each.outcome.reply.text();
+        work.why = problem_of(each.outcome);
         (each.outcome.fate == Fate::refused ? failed : delayed).recipients.push_back(each);
     }
     if (is_due_for_the_last_time(item, item.work->skipped, now)) {
@@ -351,6 +355,7 @@ std::unique_ptr<Queue::Work> Queue::judge(const Item& item, const std::vector<Tr
     work.is_any_open = work.is_any_open || !delayed.recipients.empty();
     if (!tells_delay(item, now)) delayed.recipients.clear();
     for (auto* notice : {&relayed, &failed, &delayed}) {
+        notice->age = age_of(item, now);
         if (!notice->recipients.empty()) work.notices.push_back(std::move(*notice));
     }
     return judged;

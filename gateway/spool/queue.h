@@ -61,6 +61,7 @@ class Queue {
         std::string id;
         What what = What::failed;
         std::vector<Tried> recipients;
+        std::chrono::seconds age{0};  // of the message
     };
     // Append to the journal of the file, synced if `done` is not empty; afterwards done(). The wall clock's
     // time is for the caller to fill in.
@@ -157,6 +158,7 @@ class Queue {
         std::size_t items = 0;  // when the last one goes, it is forgotten
         std::size_t tries = 0;
         bool is_away = false;            // the last try reached no server
+        std::string why;                 // they did not
         Time probe_from{};               // then a single try is worth it
         std::size_t waiting = 0;         // items, for their time
         std::uint64_t last_tried = 0;    // Item::number of the one that reached nobody

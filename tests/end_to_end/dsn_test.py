@@ -105,7 +105,7 @@ class Told(DsnCase):
                          ("rfc822; bob@example.org", "failed", "5.6.0"))
         self.assertNotIn("Original-Recipient", bob)
         self.assertRegex(bob["Diagnostic-Code"], r"^smtp; 550 5\.6\.0 We do not.*like it$")
-        self.assertEqual(bob["Remote-MTA"], "dns; [127.0.0.1]")
+        self.assertNotIn("Remote-MTA", bob, "a server behind an edge that has no name")
         self.assertEqual(returned.get_content_type(), "text/rfc822-headers")
         self.assertIn("Subject: a test", returned.get_content())
         self.assertNotIn("Hello.", returned.get_content())

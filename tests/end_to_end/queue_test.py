@@ -319,6 +319,30 @@ class CommandLine(QueueCase):
             self.assertEqual([each["address"] for each in full["recipients"]], ["bob@example.org", "eve@example.net"])
             self.assertEqual(full["client"], {"address": "127.0.0.1", "helo": "client.example"})
 
+    def test_why_it_waits(self):
+        """The administrator sees what lies behind it, the client does not."""
+        gateway = self.gateway(first="1h", longest="1h")
+        name = self.send(gateway, "one")
+        why = "127.0.0.1: greeting: connection lost"
+        line = gateway.logged(f" delivery id={name} ")
+        self.assertIn(f'result=unreachable answer="451 4.4.1 Mail server not reachable, try again later" why="{why}"', line)
+        poll(lambda: self.listed(gateway)[0]["attempts"] == 1, "tried")
+        problem = f"451 4.4.1 Mail server not reachable, try again later ({why})"
+        self.assertEqual(self.listed(gateway)[0]["problem"], problem)
+        self.assertIn(problem, self.queue(gateway, "list"))
+        self.assertIn(problem, self.queue(gateway, "show", name))
+
+    def test_what_the_downstream_says_is_escaped_once(self):
+        gateway = self.gateway(first="1h", longest="1h")
+        name = self.send(gateway, "one")
+        self.sink.answers["rcpt"] = r'450 4.2.1 "C:\mail" is full'
+        self.sink.come_back()
+        self.queue(gateway, "retry", name)
+        line = gateway.logged(f" delivery id={name} .* result=deferred ")
+        self.assertIn(r"""answer="450 4.2.1 'C:\x5cmail' is full" """, line)
+        poll(lambda: self.listed(gateway)[0]["attempts"] == 2, "tried")
+        self.assertEqual(self.listed(gateway)[0]["problem"], r'450 4.2.1 "C:\mail" is full')
+
     def test_hold_and_release(self):
         for gateway, names, is_running in self.both():
             self.assertEqual(self.queue(gateway, "hold", names[0], names[1]), f"{names[0]} held\n{names[1]} held\n")

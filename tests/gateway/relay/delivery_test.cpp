@@ -107,6 +107,9 @@ TEST(DownstreamReply, IsPassedOnInItsClass) {
         {"a code is made up where none came", {550, "", {"No"}}, {550, "5.0.0", {"No"}}},
         {"a code of another class is no code", {450, "5.1.1", {"No"}}, {450, "4.0.0", {"No"}}},
         {"421 speaks of another connection", {421, "4.3.2", {"Bye"}}, {451, "4.3.2", {"Bye"}}},
+        {"not escaped: whoever shows it does that",
+         {550, "5.7.1", {R"(No "C:\x" here)"}},
+         {550, "5.7.1", {R"(No "C:\x" here)"}}},
         {"something is said always", {550, "5.1.1", {}}, {550, "5.1.1", {"Answer of the mail server"}}},
         {"what is no answer is a failure", {354, "", {"Go on"}}, protocol::reply::kDownstreamDown},
     };

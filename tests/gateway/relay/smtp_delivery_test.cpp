@@ -135,7 +135,20 @@ TEST_F(SmtpDeliveryTest, OurOwnTroubleIsNotTheServers) {
     run(5s);
     EXPECT_EQ(peer.heard(), "<end>") << "without a final dot";
     ASSERT_EQ(delivered.outcomes.size(), 1U);
-    EXPECT_EQ(delivered.outcomes.front(), (Outcome{Fate::deferred, protocol::reply::kLocalError}));
+    EXPECT_EQ(delivered.outcomes.front(), own_finding(protocol::reply::kLocalError));
+}
+
+// The peer is gone, and nobody listens on its port.
+TEST_F(SmtpDeliveryTest, SaysWhyNobodyCouldBeReached) {
+    Text content(false);
+    begin(content);
+    EXPECT_EQ(peer.wait_for_something(context), "MAIL FROM:<>\r\n");
+    peer.close();
+    run(10s);
+    EXPECT_EQ(delivered.recipient.fate, Fate::unreachable);
+    EXPECT_EQ(delivered.recipient.why, "127.0.0.1: Connection refused");
+    EXPECT_EQ(delivered.recipient.reply, protocol::Reply(protocol::reply::kDownstreamDown))
+        << "what clients hear does not tell of our network";
 }
 
 }  // namespace

@@ -302,8 +302,41 @@ TEST(DsnOf, SaysUntilWhenItIsTried) {
     spooled.journal.last.age = std::chrono::hours(20);
     const auto dsn = dsn_of(settings, spooled, {"a", What::delayed, {{0, {}, ""}}}, 1'795'444'200);
     EXPECT_EQ(dsn.will_retry_until, dsn.now + std::chrono::hours(100)) << "of five days";
+    Queue::Notify older{"a", What::delayed, {{0, {}, ""}}, std::chrono::hours(30)};
+    EXPECT_EQ(dsn_of(settings, spooled, older, 1'795'444'200).will_retry_until,
+              dsn.now + std::chrono::hours(90))
+        << "the journal has not heard yet how old it is";
     EXPECT_EQ(dsn.arrived.time_since_epoch().count(), 0) << "a date that can be written";
     EXPECT_FALSE(dsn_of(settings, spooled, {"a", What::failed, {{0, {}, ""}}}, 0).will_retry_until);
+}
+
+// RFC 3464 sections 2.3.5 and 2.3.6: a server is only named, and `smtp` only said, where it has answered.
+TEST(DsnOf, NamesTheServerThatAnswered) {
+    config::Settings settings;
+    Spooled spooled;
+    spooled.message.id = "a";
+    spooled.message.recipients.resize(1);
+    const auto server_of = [&](Outcome outcome) {
+        const Queue::Notify due{"a", What::failed, {{0, std::move(outcome), "mail.example.org"}}};
+        return dsn_of(settings, spooled, due, 0).recipients.at(0).server;
+    };
+    namespace reply = protocol::reply;
+    EXPECT_EQ(server_of(outcome_of(reply::kUnknownUser)), "mail.example.org");
+    EXPECT_EQ(server_of(own_finding(reply::kUnknownUser)), "") << "our own finding";
+    EXPECT_EQ(server_of({Fate::unreachable, reply::kDownstreamDown}), "");
+}
+
+TEST(DsnOf, TellsNobodyWhatLiesBehindAnOutage) {
+    config::Settings settings;
+    Spooled spooled;
+    spooled.message.id = "a";
+    spooled.message.recipients.resize(1);
+    Outcome away{Fate::unreachable, protocol::reply::kDownstreamDown};
+    away.why = "10.0.0.5: Connection refused";
+    const auto dsn = dsn_of(settings, spooled, {"a", What::failed, {{0, away, "10.0.0.5"}}}, 0);
+    const auto message = protocol::written(dsn);
+    EXPECT_EQ((message.header + message.body).find("10.0.0.5"), std::string::npos);
+    EXPECT_EQ((message.header + message.body).find("refused"), std::string::npos);
 }
 
 }  // namespace

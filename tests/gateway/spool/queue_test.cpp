@@ -213,6 +213,36 @@ TEST_F(QueueTest, GivesUpWhenItIsOldAndWasTriedOften) {
     due<Queue::Remove>();
 }
 
+// Not of each message only that it waits: the journal says what is wrong with the server.
+TEST_F(QueueTest, TheJournalSaysWhatLiesBehindAnOutage) {
+    Outcome away = kAway;
+    away.why = "10.0.0.5: Connection refused";
+    for (const char* id : {"a", "b"}) add(id);
+    due<Queue::Try>();
+    due<Queue::Try>();
+    queue_.ended("a", {{0, away, ""}}, now_);
+    EXPECT_EQ(due<Queue::Record>().entry.why, kAway.reply.text() + " (10.0.0.5: Connection refused)");
+    queue_.done("a", 0, now_);
+    queue_.ended("b", {{0, away, ""}}, now_);
+    due<Queue::Record>();
+    queue_.done("b", 0, now_);
+    std::vector<std::string> put_off;
+    for (const auto end = now_ + 6 * 24h; now_ < end && put_off.empty(); wait()) {
+        while (const auto action = queue_.next(now_)) {
+            if (const auto* tried = std::get_if<Queue::Try>(&*action)) {
+                queue_.ended(tried->id, {{0, away, ""}}, now_);
+            } else if (const auto* record = std::get_if<Queue::Record>(&*action)) {
+                if (record->entry.why.starts_with("no server")) put_off.push_back(record->entry.why);
+                queue_.done(record->id, 0, now_);
+            } else {
+                ADD_FAILURE() << "it is not given up yet";
+            }
+        }
+    }
+    ASSERT_FALSE(put_off.empty());
+    EXPECT_EQ(put_off.front(), "no server could be reached (10.0.0.5: Connection refused)");
+}
+
 // One message a minute finds out for all of them that nobody is there; their senders must not wait for that
 // many minutes.
 TEST_F(QueueTest, GivesUpWhatOnlyOthersWereTriedFor) {
