@@ -179,6 +179,7 @@ class Queue {
     Action try_it(Item& item, Destination& destination);
     bool is_due_for_the_last_time(const Item& item, unsigned skipped, Time now) const;
     bool tells_delay(const Item& item, Time now) const;
+    static bool is_away(const std::vector<Tried>& tried);
     const Destinations::value_type* first_to_probe() const;
     Item& next_probe(const Destinations::value_type& of);
     Action probe(const Destinations::value_type& of, Time now);
