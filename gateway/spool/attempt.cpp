@@ -44,15 +44,15 @@ void log_outcomes(const Spooled& spooled, const Attempt& attempt, std::size_t fi
     }
 }
 
-awaitable<void> deliver_by(Environment& environment, std::size_t route, std::vector<std::size_t> recipients,
-                           const Spooled& spooled, Content& content, Attempt& attempt) {
+awaitable<void> deliver_by(Environment& environment, std::size_t route, const Spooled& spooled,
+                           Content& content, Attempt& attempt) {
     Sender sender = spooled.message.sender;
     sender.notifies = true;
     const std::unique_ptr<Delivery> delivery = environment.relay.begin(sender, route);
     std::vector<std::size_t> accepted;
     Outcome outcome;
     bool is_away = false;  // each further look for a server could take half a minute
-    for (const std::size_t recipient : recipients) {
+    for (const std::size_t recipient : attempt.routes.at(route)) {
         if (!is_away) outcome = co_await delivery->add_recipient(spooled.message.recipients[recipient]);
         is_away = outcome.fate == Fate::unreachable;
         if (outcome.fate == Fate::accepted) {
@@ -78,6 +78,12 @@ std::size_t route_of(const SpooledMessage& message, std::size_t recipient, const
     return settings.route_of(message.recipients[recipient].path.domain);
 }
 
+std::string destination_of(const std::set<std::size_t>& routes) {
+    std::string destination;
+    for (const std::size_t route : routes) destination += std::to_string(route) + " ";
+    return destination;
+}
+
 }  // namespace
 
 std::vector<std::size_t> open_recipients(const Spooled& spooled) {
@@ -96,7 +102,7 @@ QueueEntry entry_of(const Spooled& spooled, const config::Settings& settings) {
     std::set<std::size_t> routes;
     for (const std::size_t recipient : open_recipients(spooled))
         routes.insert(route_of(message, recipient, settings));
-    for (const std::size_t route : routes) entry.destination += std::to_string(route) + " ";
+    entry.destination = destination_of(routes);
     entry.octets = message.content_octets;
     entry.attempts = last.attempts;
     entry.age = last.age;
@@ -105,17 +111,30 @@ QueueEntry entry_of(const Spooled& spooled, const config::Settings& settings) {
     return entry;
 }
 
-awaitable<void> try_to_deliver(Environment& environment, const Spooled& spooled, Content& content,
-                               Attempt& attempt) {
-    std::map<std::size_t, std::vector<std::size_t>> by_route;
-    for (const std::size_t recipient : attempt.open)
-        by_route[route_of(spooled.message, recipient, environment.settings)].push_back(recipient);
-    for (const auto& [route, recipients] : by_route) {
-        const std::size_t first = attempt.tried.size();
-        const auto began = Clock::now();
-        co_await deliver_by(environment, route, recipients, spooled, content, attempt);
-        log_outcomes(spooled, attempt, first, Clock::now() - began);
+std::string destination_after(const Attempt& attempt) {
+    std::set<std::size_t> done, routes;
+    for (const Tried& each : attempt.tried) {
+        const Fate fate = each.outcome.fate;
+        if (fate == Fate::accepted || fate == Fate::refused) done.insert(each.recipient);
     }
+    for (const auto& [route, recipients] : attempt.routes) {
+        for (const std::size_t recipient : recipients)
+            if (!done.contains(recipient)) routes.insert(route);
+    }
+    return destination_of(routes);
+}
+
+void find_routes(const SpooledMessage& message, const config::Settings& settings, Attempt& attempt) {
+    for (const std::size_t recipient : attempt.open)
+        attempt.routes[route_of(message, recipient, settings)].push_back(recipient);
+}
+
+awaitable<void> try_to_deliver(Environment& environment, std::size_t route, const Spooled& spooled,
+                               Content& content, Attempt& attempt) {
+    const std::size_t first = attempt.tried.size();
+    const auto began = Clock::now();
+    co_await deliver_by(environment, route, spooled, content, attempt);
+    log_outcomes(spooled, attempt, first, Clock::now() - began);
 }
 
 }  // namespace gatepost::gateway

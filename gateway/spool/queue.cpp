@@ -20,8 +20,10 @@ constexpr milliseconds kLongestSpread{30'000};
 
 void Queue::use(const config::Settings& settings) {
     times_ = settings.downstream.retry;
-    at_once_ = std::max<std::size_t>(1, settings.queue.deliveries);
     delay_after_ = settings.notifications.delay_after;
+    const std::size_t before = std::exchange(at_once_, std::max<std::size_t>(1, settings.queue.deliveries));
+    for (auto& [name, destination] : destinations_)
+        for (std::size_t place = before; place < at_once_; ++place) free_a_place(destination, Time::min());
 }
 
 seconds Queue::age_of(const Item& item, Time now) const {
@@ -196,14 +198,17 @@ Queue::Action Queue::step_of(Item& item, Time now) {
     return record_of(item.entry.id, work.done, now);
 }
 
-void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time now) {
+void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time now, std::string destination) {
     const auto found = items_.find(id);
     if (found == items_.end() || !found->second.work || !found->second.work->is_try) return;
     Item& item = found->second;
+    if (destination.empty()) destination = item.entry.destination;
+    destinations_.try_emplace(destination);
     std::string why = is_away(tried) ? tried.front().outcome.why : std::string();
     if (is_of_no_account(item, tried, now)) {
         leave(item, tried, now);
-        destinations_.at(item.entry.destination).why = std::move(why);
+        if (!tried.empty()) destinations_.at(item.entry.destination).why = std::move(why);
+        lead_to(item, std::move(destination));
         item.skipped = item.work->skipped;
         const Time due = *item.work->due;
         item.work.reset();
@@ -212,9 +217,18 @@ void Queue::ended(const std::string& id, const std::vector<Tried>& tried, Time n
     auto work = judge(item, tried, now);
     ++item.entry.attempts;
     leave(item, tried, now);
-    destinations_.at(item.entry.destination).why = std::move(why);
+    if (!tried.empty()) destinations_.at(item.entry.destination).why = std::move(why);
+    lead_to(item, std::move(destination));
     item.work = std::move(work);
     go_on(item);
+}
+
+// Nothing of it waits there. The new one is known.
+void Queue::lead_to(Item& item, std::string destination) {
+    const auto before = destinations_.find(item.entry.destination);
+    ++destinations_.at(destination).items;
+    item.entry.destination = std::move(destination);
+    if (--before->second.items == 0) destinations_.erase(before);
 }
 
 // What follows from a try. Whatever will be noted of it later finds room here.

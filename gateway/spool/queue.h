@@ -78,6 +78,7 @@ class Queue {
 
     // `seed`: for jitter. Both settings are copied.
     Queue(const config::Settings& settings, std::uint64_t seed) : random_(seed) { use(settings); }
+    // Where more may be tried at once, that is so at once.
     void use(const config::Settings& settings);
 
     // A new message: due at once. One that is known already is left as it is.
@@ -90,7 +91,9 @@ class Queue {
     std::optional<Action> next(Time now);
     std::optional<Time> wake_at() const;
 
-    void ended(const std::string& id, const std::vector<Tried>& tried, Time now);
+    // `destination`: from now on, for some may be done, or the routes may have changed; empty: as before.
+    void ended(const std::string& id, const std::vector<Tried>& tried, Time now,
+               std::string destination = {});
     // `error`: 0, or an errno; then the same is done again later.
     void done(const std::string& id, int error, Time now);
 
@@ -185,6 +188,7 @@ class Queue {
     Action probe(const Destinations::value_type& of, Time now);
     bool is_of_no_account(const Item& item, const std::vector<Tried>& tried, Time now) const;
     Action step_of(Item& item, Time now);
+    void lead_to(Item& item, std::string destination);
     void leave(const Item& item, const std::vector<Tried>& tried, Time now);
     void free_a_place(Destination& destination, Time now);
     void came_back(const std::string& destination, Time now);

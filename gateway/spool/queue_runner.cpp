@@ -269,10 +269,33 @@ void QueueRunner::ended(const Queue::Try& due, const Attempt& attempt) {
     if (attempt.is_gone) {
         queue_.gone(due.id, Clock::now());
     } else {
-        queue_.ended(due.id, tried, Clock::now());
+        queue_.ended(due.id, tried, Clock::now(), destination_after(attempt));
     }
     for (const Tried& each : tried) ++counts_.tried[static_cast<std::size_t>(each.outcome.fate)];
     --counts_.tries;
+}
+
+// One after the other. Whom one has delivered to is in the journal before the next begins: its servers may
+// take minutes, and an end of this process meanwhile would bring those a duplicate.
+awaitable<void> QueueRunner::try_routes(Environment& environment, const Spooled& spooled, Content& content,
+                                        Attempt& attempt) {
+    std::size_t left = attempt.routes.size();
+    for (const auto& [route, recipients] : attempt.routes) {
+        const std::size_t before = attempt.tried.size();
+        co_await try_to_deliver(environment, route, spooled, content, attempt);
+        if (--left > 0) co_await write_down(spooled.message.id, attempt, before);
+    }
+}
+
+// Those that were tried after the first `before`. What cannot be written now is written at the end.
+awaitable<void> QueueRunner::write_down(const std::string& id, const Attempt& attempt, std::size_t before) {
+    std::vector<std::size_t> done;
+    for (std::size_t i = before; i < attempt.tried.size(); ++i)
+        if (attempt.tried[i].outcome.fate == Fate::accepted) done.push_back(attempt.tried[i].recipient);
+    if (done.empty()) co_return;
+    Queue::Record record = queue_.record_of(id, std::move(done), Clock::now());
+    record.entry.time = std::time(nullptr);
+    co_await spool_.record(context_, id, std::move(record.entry));
 }
 
 awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
@@ -291,10 +314,11 @@ awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
         attempt.is_gone = error == 0 || error == ENOENT;
         co_return;
     }
+    find_routes(spooled->message, environment->settings, attempt);
     const std::unique_ptr<Content> content = spool_.content(due.id);
     const int error = content ? 0 : errno;
     if (content) {
-        co_await try_to_deliver(*environment, *spooled, *content, attempt);
+        co_await try_routes(*environment, *spooled, *content, attempt);
     } else if (error != 0) {  // no descriptor left, say: it is whole, and comes again
         log_trouble(due.id, "reading", std::strerror(error));
     } else {

@@ -72,6 +72,9 @@ class QueueRunner final : private ControlServer::Executor {
     awaitable<void> carry_out(Begun& begun);
     void ended(const Queue::Try& due, const Attempt& attempt);
     awaitable<void> run(const Queue::Try& due, Attempt& attempt);
+    awaitable<void> try_routes(Environment& environment, const Spooled& spooled, Content& content,
+                               Attempt& attempt);
+    awaitable<void> write_down(const std::string& id, const Attempt& attempt, std::size_t before);
     awaitable<void> run(const Queue::Notify& due, int& error);
     awaitable<void> run(const Queue::Record& due, int& error);
     awaitable<void> run(const Queue::Remove& due, int& error);

@@ -301,6 +301,51 @@ TEST_F(QueueTest, TellsOfTheDelayOfWhatOnlyOthersWereTriedFor) {
     }
 }
 
+// "m" is for two routes. Once one of them has it, it waits for the other alone.
+TEST_F(QueueTest, GoesWithThoseWhoWaitForTheSameOnceSomeOfItIsDelivered) {
+    settings_.queue.deliveries = 1;
+    queue_.use(settings_);
+    queue_.add({.id = "m", .destination = "0 1 "}, now_);
+    due<Queue::Try>();
+    queue_.ended("m", {{0, kTaken, "s"}, {1, kAway, ""}}, now_, "1 ");
+    EXPECT_EQ(due<Queue::Record>().entry.done, (std::vector<std::size_t>{0}));
+    queue_.done("m", 0, now_);
+    queue_.add({.id = "n", .destination = "1 "}, now_);
+    EXPECT_EQ(due<Queue::Try>().id, "n");
+    ASSERT_TRUE(queue_.retry("m", now_));
+    EXPECT_TRUE(is_idle()) << "one at once, of one destination";
+    queue_.ended("n", {{0, kTaken, "s"}}, now_);
+    EXPECT_EQ(due<Queue::Remove>().id, "n");
+    queue_.done("n", 0, now_);
+    EXPECT_EQ(due<Queue::Try>().id, "m");
+    queue_.ended("m", {{1, kTaken, "s"}}, now_, "");
+    EXPECT_EQ(due<Queue::Remove>().id, "m");
+    queue_.done("m", 0, now_);
+    EXPECT_EQ(queue_.size(), 0U);
+}
+
+TEST_F(QueueTest, TriesMoreAtOnceAsSoonAsItMay) {
+    for (const char* id : {"a", "b", "c", "d", "e", "f"}) add(id);
+    for (int i = 0; i < 2; ++i) due<Queue::Try>();
+    EXPECT_TRUE(is_idle());
+    settings_.queue.deliveries = 5;
+    queue_.use(settings_);
+    for (int i = 0; i < 3; ++i) due<Queue::Try>();
+    EXPECT_TRUE(is_idle());
+    settings_.queue.deliveries = 1;
+    queue_.use(settings_);
+    for (const char* id : {"a", "b", "c", "d"}) {
+        queue_.ended(id, {{0, kTaken, "s"}}, now_);
+        EXPECT_EQ(due<Queue::Remove>().id, id);
+        queue_.done(id, 0, now_);
+        EXPECT_TRUE(is_idle()) << "fewer only when those have ended";
+    }
+    queue_.ended("e", {{0, kTaken, "s"}}, now_);
+    due<Queue::Remove>();
+    queue_.done("e", 0, now_);
+    EXPECT_EQ(due<Queue::Try>().id, "f");
+}
+
 // The place that a try has left was meant for "b"; without it "c" would hang on nobody.
 TEST_F(QueueTest, LeavesNobodyWaitingForAPlaceOfOneThatIsHeldOrDropped) {
     settings_.queue.deliveries = 1;
