@@ -29,6 +29,10 @@ void Queue::use(const config::Settings& settings) {
     times_ = settings.downstream.retry;
     at_once_ = std::max<std::size_t>(1, settings.queue.deliveries);
     delay_after_ = settings.notifications.delay_after;
+    for (auto& [name, destination] : destinations_) {  // there may be more places than there were
+        for (auto taken = destination.tries; taken < at_once_ && !destination.parked.empty(); ++taken)
+            free_a_place(destination, Time{});
+    }
 }
 
 seconds Queue::age_of(const Item& item, Time now) const {
