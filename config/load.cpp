@@ -95,6 +95,16 @@ void read_dns(Mapping& top, Dns& dns) {
     map.finish();
 }
 
+constexpr std::size_t kLongestState = 99;  // octets: with /control behind it it is the name of a socket
+
+void read_state(Mapping& top, std::string& state, const std::filesystem::path& folder) {
+    top.path("state", state, folder);
+    if (state.size() <= kLongestState) return;
+    note(top.findings(), top.is_given("state") ? top["state"] : top.node(),
+         "state is a path of " + std::to_string(state.size()) + " octets; it may have " +
+             std::to_string(kLongestState) + ", for the socket of `gatepost queue` lies in it");
+}
+
 Settings read_settings(const YAML::Node& root, const std::string& file, const std::string& system_hostname,
                        Findings& findings) {
     Settings settings;
@@ -119,7 +129,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     read_defence(top, settings.defence);
     settings.authserv_id = settings.hostname;
     read_own_name(top, "authserv_id", settings.authserv_id);
-    top.path("state", settings.state, folder);
+    read_state(top, settings.state, folder);
     if (top.is_given("state")) settings.state_place = place_of(top["state"]);
     std::size_t workers = settings.workers;
     top.count("workers", workers, 0, 256);

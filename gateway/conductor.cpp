@@ -190,6 +190,11 @@ void Conductor::warn_of_restart(const config::Settings& next) {
         LogLine line("config");
         log_warning(line.add("problem", "downstream.spool: nothing is spooled before a restart"));
     }
+    if (next.state != running.state) {
+        LogLine line("config");
+        log_warning(line.add("problem", "state: before a restart the spool stays in " + running.state +
+                                            ", and `gatepost queue` looks in vain in " + next.state));
+    }
     const bool is_same = endpoints(next) == endpoints(running) && next.workers == running.workers &&
                          next.metrics == running.metrics;
     if (is_same) return;

@@ -14,9 +14,8 @@ constexpr std::string_view kOfTheUser[] = {"5.1.1", "5.1.2", "5.1.3", "5.1.4", "
 
 }  // namespace
 
-bool speaks_of_the_user(const protocol::Reply& theirs, bool is_announced) {
+bool speaks_of_the_user(const protocol::Reply& theirs) {
     if (theirs.code != 550 && theirs.code != 551 && theirs.code != 553) return false;
-    if (theirs.enhanced.empty()) return !is_announced;
     return std::find(std::begin(kOfTheUser), std::end(kOfTheUser), theirs.enhanced) != std::end(kOfTheUser);
 }
 
@@ -25,13 +24,12 @@ RecipientCache::RecipientCache(const config::Recipients& settings)
       accepted_(settings.remembered, settings.remembered * kOctetsOfEntry),
       refused_(settings.remembered / 4, settings.remembered / 4 * kOctetsOfEntry) {}
 
-void RecipientCache::learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced,
-                           Time now) {
+void RecipientCache::learn(const protocol::Path& recipient, const protocol::Reply& theirs, Time now) {
     const std::string address = recipient.text();
     if (theirs.is_positive()) {
         refused_.remove(address);
         accepted_.add(address, now);
-    } else if (speaks_of_the_user(theirs, is_announced)) {
+    } else if (speaks_of_the_user(theirs)) {
         accepted_.remove(address);
         refused_.add(address, now);
     }

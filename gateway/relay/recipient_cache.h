@@ -24,9 +24,8 @@ class RecipientCache {
 
     explicit RecipientCache(const config::Recipients& settings);
 
-    // The downstream's answer to RCPT. `is_announced`: it took us for the client, so that a refusal without a
-    // code may speak of that client.
-    void learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced, Time now);
+    // The downstream's answer to RCPT.
+    void learn(const protocol::Path& recipient, const protocol::Reply& theirs, Time now);
     // True: it was accepted, no longer ago than `max_age`. False: it was refused, and that is believed still.
     std::optional<bool> lookup(const protocol::Path& recipient, Duration max_age, Time now);
 
@@ -59,7 +58,8 @@ class RecipientCache {
 };
 
 // Whether the reply says that there is no such user, whoever the sender is: 550, 551, 553 with a code of the
-// recipient's address (RFC 3463 section 3.2), or without one unless `is_announced`.
-bool speaks_of_the_user(const protocol::Reply& theirs, bool is_announced);
+// recipient's address (RFC 3463 section 3.2). Without one it may speak of the sender, and a stranger who is
+// refused himself would shut the mailbox for others.
+bool speaks_of_the_user(const protocol::Reply& theirs);
 
 }  // namespace gatepost::gateway

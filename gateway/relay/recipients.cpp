@@ -26,11 +26,10 @@ Standing Recipients::lookup(const protocol::Path& recipient, Downstream downstre
     return *remembered ? Standing::known : Standing::unknown;
 }
 
-void Recipients::learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced,
-                       Time now) {
+void Recipients::learn(const protocol::Path& recipient, const protocol::Reply& theirs, Time now) {
     const bool is_ours =
         recipient.domain && std::find(domains_.begin(), domains_.end(), *recipient.domain) != domains_.end();
-    if (is_ours) cache_.learn(recipient, theirs, is_announced, now);
+    if (is_ours) cache_.learn(recipient, theirs, now);
 }
 
 }  // namespace gatepost::gateway

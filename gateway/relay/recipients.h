@@ -36,8 +36,8 @@ class Recipients {
     // The same, and beyond it what is remembered. Known: it may be taken without asking. Unclear: ask the
     // downstream; if it is away, say so.
     Standing lookup(const protocol::Path& recipient, Downstream downstream, Time now);
-    // The downstream's answer to RCPT, as it came. `is_announced`: XCLIENT made it take us for the client.
-    void learn(const protocol::Path& recipient, const protocol::Reply& theirs, bool is_announced, Time now);
+    // The downstream's answer to RCPT, as it came.
+    void learn(const protocol::Path& recipient, const protocol::Reply& theirs, Time now);
 
   private:
     const config::Settings& settings_;

@@ -184,8 +184,7 @@ awaitable<SmtpDelivery::Try> SmtpDelivery::ask(const protocol::Recipient& recipi
     }
     route_.servers().note_answer(connection_->place.server);
     if (!connection_->dialogue.has_refused_sender()) {
-        const bool is_announced = !connection_->announced.empty();
-        relay_.recipients().learn(recipient.path, done->reply, is_announced, Clock::now());
+        relay_.recipients().learn(recipient.path, done->reply, Clock::now());
     }
     answer_ = passed_on("RCPT", done->reply);
     if (answer_.fate == Fate::accepted) ++accepted_;

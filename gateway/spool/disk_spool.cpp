@@ -44,6 +44,18 @@ void log_failure(const char* what, const std::string& id, int error) {
     log_error(line.add("id", id).add("at", what).add("why", std::strerror(error)));
 }
 
+// What is begun must come to its end. Where memory is short whoever waits for the disk waits for that, too.
+template <class Call>
+auto patiently(Call call) {
+    for (;;) {
+        try {
+            return call();
+        } catch (const std::bad_alloc&) {
+            std::this_thread::sleep_for(kMoment);
+        }
+    }
+}
+
 // Room that was taken for a message, given back unless that comes into the queue.
 class Room {
   public:
@@ -376,14 +388,24 @@ void DiskSpool::commit(const Batch& batch, const Batch& left) {
     if (jobs.empty() && left.empty()) return;
     Commit machine(std::move(ids), !left.empty());
     const Disk::Writer writer = [&](int file, std::size_t item) { return write(file, *jobs[item]); };
-    while (const auto step = machine.next()) machine.ended(disk_.run(*step, writer));
+    while (const auto step = patiently([&] { return machine.next(); }))
+        machine.ended(result_of(*step, writer));
     disk_.forget();
-    leftovers_.add(machine.left(), Clock::now());
+    leftovers_.add(patiently([&] { return machine.left(); }), Clock::now());
     for (Job* job : left) {
         if (machine.folder_error() != 0) job->error = machine.folder_error();
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i]->error = machine.errors()[i];
     for (const Job* job : jobs) tell(*job);
+}
+
+// A step that there is no memory for has failed: what was made so far is removed again.
+int DiskSpool::result_of(const DiskStep& step, const Disk::Writer& writer) {
+    try {
+        return disk_.run(step, writer);
+    } catch (const std::bad_alloc&) {
+        return ENOMEM;
+    }
 }
 
 // Whatever goes wrong here the message is durable, and its client must not hear anything else.

@@ -79,6 +79,7 @@ class DiskSpool final : public Spool {
     void sync(const Folders& folders);
     int change_name(const std::string& name, const std::string& target);
     void commit(const Batch& batch, const Batch& left);
+    int result_of(const DiskStep& step, const Disk::Writer& writer);
     void tell(const Job& job) noexcept;
     int write(int file, Job& job);
     static void wake(const Batch& batch) noexcept;

@@ -1,5 +1,6 @@
 #include "gateway/spool/queue_runner.h"
 
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "gateway/completion.h"
 #include "gateway/log.h"
+#include "gateway/spool/key_check.h"
 
 namespace gatepost::gateway {
 namespace {
@@ -20,6 +22,7 @@ namespace reply = protocol::reply;
 // Notifications and entries of journals at once. Tries are bounded by the queue itself.
 constexpr std::size_t kMaxSteps = 200;
 constexpr std::chrono::milliseconds kMoment{100};  // until memory is asked for again
+constexpr std::chrono::seconds kSignOfLife{5};
 constexpr int kRounds = 100;
 constexpr std::chrono::seconds kLongestRest{60};
 
@@ -57,6 +60,7 @@ std::string QueueRunner::start() {
         log_error(
             line.add("at", path).add("why", problem).add("remedy", "until then gatepost queue only shows"));
     }
+    asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     wake();
     thread_ = std::thread([this] {
         for (bool is_behind = false;;) {
@@ -78,8 +82,15 @@ std::string QueueRunner::start() {
 std::string QueueRunner::recover() {
     std::size_t messages = 0;
     const auto now = Clock::now();
+    auto next_sign = now;
     const auto unread = spool_.recover([&](const Spooled& spooled) {
         ++messages;
+        if (const auto time = Clock::now();
+            time >= next_sign) {  // a long queue takes more than systemd waits
+            sd_notifyf(0, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=reading the queue, %zu messages so far",
+                       messages);
+            next_sign = time + kSignOfLife;
+        }
         queue_.recover(entry_of(spooled, environment_->settings), now);
     });
     if (!unread) return unread.problem();
@@ -336,6 +347,7 @@ void QueueRunner::use(std::shared_ptr<const Snapshot> snapshot) {
         if (&before->relay != &next->relay) before->relay.retire();
         queue_.use(snapshot->settings);
         wake();
+        asio::co_spawn(context_, check_notification_key(environment_), log_exception);
     });
 }
 

@@ -331,6 +331,11 @@ const BadRow kBadValues[] = {
     {"dns: {servers: [dns.example]}\n",
      "4:17: error: 'dns.example' is no DNS server; write an address such as \"127.0.0.1:53\"\n",
      "who would look it up?"},
+    {"state: /a-long-path-as-tools-and-containers-make-them-for"
+     "-their-volumes/with-names-of-hashes/and/more-below\n",
+     "4:8: error: state is a path of 100 octets; it may have 99, for the socket of `gatepost queue` lies in "
+     "it\n",
+     "sun_path has 108 octets"},
     {"state: \"a\\0b\"\n", "4:8: error: state must be a single value\n", "a path ends at NUL for the system"},
 };
 

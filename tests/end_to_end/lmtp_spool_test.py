@@ -163,6 +163,30 @@ class DifferingAnswers(SpoolCase):
         self.assertEqual(self.sinks["always"].had_by(self.subject), [self.address("ann"), self.address("ben")])
         self.assertEqual(self.worlds["always"].messages, [])
 
+    def test_without_a_spool_each_recipient_comes_alone(self):
+        """So that each has a reply of his own: there is but one for all of a message."""
+        stub = self.open(Lmtp())
+        gateway = self.open(Gateway(stub.url, self.dns.address, workers=1))
+        open_ones = {"ann@example.org": [TAKEN], "ben@example.org": [BUSY, TAKEN], "cat@example.org": [GONE]}
+        stub.verdicts.update(open_ones)
+        heard = {each: [] for each in open_ones}
+        with gateway.client() as client:
+            client.hello("mail.sender.example")
+            while open_ones:
+                client.command("MAIL FROM:<alice@sender.example>")
+                first, *others = list(open_ones)
+                self.assertEqual(client.command(f"RCPT TO:<{first}>").code, 250)
+                for each in others:
+                    self.assert_status(client.command(f"RCPT TO:<{each}>"), "452 4.5.3")
+                client.command("DATA")
+                client.send(message("alice@sender.example", subject="alone") + b".\r\n")
+                heard[first].append(client.reply().status)
+                if heard[first][-1][0] != "4":
+                    del open_ones[first]
+        self.assertEqual(heard, {"ann@example.org": ["250 2.1.5"], "ben@example.org": ["450 4.2.1", "250 2.1.5"],
+                                 "cat@example.org": ["550 5.2.1"]})
+        self.assertEqual(stub.had_by("alone"), ["ann@example.org", "ben@example.org"])
+
     def test_who_was_taken_is_not_sent_to_after_a_crash(self):
         for mode in MODES:
             with self.subTest(mode):

@@ -145,6 +145,26 @@ class Outage(SpoolCase):
         for name, octets in before.items():
             self.assertTrue(self.shelf(gateway)[name].read_bytes().startswith(octets))
 
+    def test_systemd_is_asked_for_time_while_a_long_queue_is_read(self):
+        gateway = self.gateway()
+        self.deliver(gateway)
+        gateway.stop()
+        gateway.notifications.close()
+        (gateway.folder / "notify").unlink()
+        gateway.notifications = harness.Notifications(gateway.folder / "notify")
+        gateway.process = gateway.launch()
+        gateway.notified("EXTEND_TIMEOUT_USEC=60000000")
+        gateway.notified("READY=1")
+
+    def test_another_state_is_warned_of_and_used_after_a_restart(self):
+        gateway = self.gateway()
+        gateway.configure(state="other", downstream={"spool": self.MODE})
+        gateway.signal(signal.SIGHUP)
+        line = harness.fields_of(gateway.logged("config problem=.*state: "))
+        self.assertRegex(line["problem"], "before a restart the spool stays in .*/state, and .* looks in vain in .*/other")
+        name = self.deliver(gateway).text.split()[-1]
+        self.assertEqual(set(self.shelf(gateway)), {name})
+
 
 class Room(SpoolCase):
     def test_no_room_is_said_at_once(self):

@@ -93,7 +93,7 @@ TEST(Environment, RemembersRecipientsOfADomainThatIsNew) {
     for (const auto& [address, standing] : {std::pair("<alice@example.net>", Standing::known),
                                             std::pair("<alice@example.org>", Standing::unclear)}) {
         const auto path = protocol::parse_forward_path(address)->path;
-        after.relay.recipients().learn(path, protocol::reply::kRecipientOk, false, now);
+        after.relay.recipients().learn(path, protocol::reply::kRecipientOk, now);
         EXPECT_EQ(after.relay.recipients().lookup(path, Recipients::Downstream::there, now), standing)
             << address;
     }

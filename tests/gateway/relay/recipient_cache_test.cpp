@@ -30,30 +30,29 @@ TEST(RecipientCache, RemembersWhatSpeaksOfTheUserOnly) {
         const char* reason;
         int code;
         const char* enhanced;
-        bool usually, as_the_client;
+        bool is_of_the_user;
     } rows[] = {
-        {"no such user", 550, "5.1.1", true, true},
-        {"moved", 551, "5.1.6", true, true},
-        {"no address there", 553, "5.1.3", true, true},
-        {"null MX (RFC 7505 has 5.1.10)", 550, "5.1.10", true, true},
-        {"without a code, as old servers say it", 550, "", true, false},
-        {"policy", 550, "5.7.1", false, false},
-        {"the mailbox, which may change", 550, "5.2.1", false, false},
-        {"the sender's address", 550, "5.1.7", false, false},
-        {"the sender's domain", 550, "5.1.8", false, false},
-        {"an unlisted sender (Postfix)", 550, "5.1.0", false, false},
-        {"full", 552, "5.2.2", false, false},
-        {"no code of RCPT", 554, "5.1.1", false, false},
-        {"temporary", 450, "4.1.1", false, false},
+        {"no such user", 550, "5.1.1", true},
+        {"moved", 551, "5.1.6", true},
+        {"no address there", 553, "5.1.3", true},
+        {"null MX (RFC 7505 has 5.1.10)", 550, "5.1.10", true},
+        {"without a code: of the user, or of the sender", 550, "", false},
+        {"policy", 550, "5.7.1", false},
+        {"the mailbox, which may change", 550, "5.2.1", false},
+        {"the sender's address", 550, "5.1.7", false},
+        {"the sender's domain", 550, "5.1.8", false},
+        {"an unlisted sender (Postfix)", 550, "5.1.0", false},
+        {"full", 552, "5.2.2", false},
+        {"no code of RCPT", 554, "5.1.1", false},
+        {"temporary", 450, "4.1.1", false},
     };
     for (const auto& row : rows) {
         const Reply theirs{row.code, row.enhanced, {"x"}};
-        EXPECT_EQ(speaks_of_the_user(theirs, false), row.usually) << row.reason;
-        EXPECT_EQ(speaks_of_the_user(theirs, true), row.as_the_client) << row.reason;
+        EXPECT_EQ(speaks_of_the_user(theirs), row.is_of_the_user) << row.reason;
         RecipientCache cache(with(10));
-        cache.learn(path("u@example.org"), theirs, false, kStart);
+        cache.learn(path("u@example.org"), theirs, kStart);
         const auto found = cache.lookup(path("u@example.org"), hours(1), kStart);
-        EXPECT_EQ(found, row.usually ? std::optional(false) : std::nullopt) << row.reason;
+        EXPECT_EQ(found, row.is_of_the_user ? std::optional(false) : std::nullopt) << row.reason;
     }
 }
 
@@ -61,8 +60,8 @@ TEST(RecipientCache, BelievesAnAnswerForItsTime) {
     config::Recipients settings = with(10);
     settings.negative = seconds(120);
     RecipientCache cache(settings);
-    cache.learn(path("yes@example.org"), kYes, false, kStart);
-    cache.learn(path("no@example.org"), kNo, false, kStart);
+    cache.learn(path("yes@example.org"), kYes, kStart);
+    cache.learn(path("no@example.org"), kNo, kStart);
     const auto yes = [&](seconds max_age, seconds later) {
         return cache.lookup(path("yes@example.org"), max_age, kStart + later);
     };
@@ -77,23 +76,23 @@ TEST(RecipientCache, BelievesAnAnswerForItsTime) {
 TEST(RecipientCache, TheLastAnswerCounts) {
     RecipientCache cache(with(10));
     const Path user = path("u@example.org");
-    cache.learn(user, kYes, false, kStart);
-    cache.learn(user, kNo, false, kStart);
+    cache.learn(user, kYes, kStart);
+    cache.learn(user, kNo, kStart);
     EXPECT_EQ(cache.lookup(user, hours(1), kStart), false);
     EXPECT_EQ(cache.lookup(user, hours(1), kStart + hours(0) + seconds(121)), std::nullopt)
         << "not the old yes";
-    cache.learn(user, kYes, false, kStart + seconds(200));
+    cache.learn(user, kYes, kStart + seconds(200));
     EXPECT_EQ(cache.lookup(user, hours(1), kStart + seconds(200)), true);
-    cache.learn(user, {450, "4.2.0", {"Busy"}}, false, kStart + seconds(201));
+    cache.learn(user, {450, "4.2.0", {"Busy"}}, kStart + seconds(201));
     EXPECT_EQ(cache.lookup(user, hours(1), kStart + seconds(201)), true) << "busy is no answer";
 }
 
 TEST(RecipientCache, ForgetsWhoWasNotAskedForLongest) {
     RecipientCache cache(with(3));
     for (const char* name : {"a@x.example", "b@x.example", "c@x.example"})
-        cache.learn(path(name), kYes, false, kStart);
+        cache.learn(path(name), kYes, kStart);
     EXPECT_EQ(cache.lookup(path("a@x.example"), hours(1), kStart), true);
-    cache.learn(path("d@x.example"), kYes, false, kStart);
+    cache.learn(path("d@x.example"), kYes, kStart);
     EXPECT_EQ(cache.size(), 3u);
     EXPECT_EQ(cache.lookup(path("b@x.example"), hours(1), kStart), std::nullopt);
     for (const char* name : {"a@x.example", "c@x.example", "d@x.example"})
@@ -102,9 +101,9 @@ TEST(RecipientCache, ForgetsWhoWasNotAskedForLongest) {
 
 TEST(RecipientCache, StaysWithinItsBounds) {
     RecipientCache cache(with(1000));
-    cache.learn(path("honest@example.org"), kYes, false, kStart);
+    cache.learn(path("honest@example.org"), kYes, kStart);
     for (int i = 0; i < 20'000; ++i)
-        cache.learn(path("unknown" + std::to_string(i) + "@example.org"), kNo, false, kStart);
+        cache.learn(path("unknown" + std::to_string(i) + "@example.org"), kNo, kStart);
     EXPECT_EQ(cache.size(), 251u) << "a quarter as many that say no";
     EXPECT_EQ(cache.lookup(path("honest@example.org"), hours(1), kStart), true)
         << "not pushed out by a flood";
@@ -112,12 +111,12 @@ TEST(RecipientCache, StaysWithinItsBounds) {
     const std::string long_domain = label + "." + label + ".example";
     for (int i = 0; i < 5'000; ++i) {
         const std::string local_part = std::string(58, 'y') + std::to_string(10'000 + i);
-        cache.learn(path(local_part + "@" + long_domain), kYes, false, kStart);
+        cache.learn(path(local_part + "@" + long_domain), kYes, kStart);
     }
     EXPECT_LE(cache.octets(), 1000u * 128 + 250u * 128);
     EXPECT_LT(cache.size(), 800u) << "long ones are fewer";
     RecipientCache nothing(with(0));
-    nothing.learn(path("u@example.org"), kYes, false, kStart);
+    nothing.learn(path("u@example.org"), kYes, kStart);
     EXPECT_EQ(nothing.size(), 0u);
     EXPECT_EQ(nothing.lookup(path("u@example.org"), hours(1), kStart), std::nullopt);
 }

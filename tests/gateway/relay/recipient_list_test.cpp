@@ -201,20 +201,20 @@ TEST(Recipients, TheListDecidesAndTheDownstreamIsRemembered) {
     EXPECT_EQ(listed.listed(path("bob@example.org")), Standing::unknown);
     EXPECT_EQ(listed.listed(path("Postmaster@example.org")), Standing::known) << "RFC 5321 section 4.5.1";
     EXPECT_EQ(listed.listed(path("postmaster")), Standing::known);
-    listed.learn(path("bob@example.org"), yes, false, now);
+    listed.learn(path("bob@example.org"), yes, now);
     EXPECT_EQ(listed.lookup(path("bob@example.org"), Downstream::away, now), Standing::unknown)
         << "whatever the downstream says";
-    listed.learn(path("gone@example.net"), no, false, now);
+    listed.learn(path("gone@example.net"), no, now);
     EXPECT_EQ(listed.lookup(path("gone@example.net"), Downstream::away, now), Standing::unknown)
         << "it knows better that somebody is gone";
     EXPECT_EQ(listed.lookup(path("other@example.net"), Downstream::away, now), Standing::known);
 
     Recipients learned(settings, nullptr);
     EXPECT_EQ(learned.listed(path("alice@example.org")), Standing::unclear);
-    learned.learn(path("alice@example.org"), yes, true, now);
-    learned.learn(path("bob@example.org"), no, true, now);
-    learned.learn(path("postmaster@example.org"), no, true, now);
-    learned.learn(path("alice@sender.example"), yes, false, now);
+    learned.learn(path("alice@example.org"), yes, now);
+    learned.learn(path("bob@example.org"), no, now);
+    learned.learn(path("postmaster@example.org"), no, now);
+    learned.learn(path("alice@sender.example"), yes, now);
     const auto later = now + std::chrono::hours(2);
     EXPECT_EQ(learned.lookup(path("alice@example.org"), Downstream::there, now), Standing::known);
     EXPECT_EQ(learned.lookup(path("alice@example.org"), Downstream::there, later), Standing::unclear)

@@ -23,7 +23,8 @@ class TextContent final : public Content {
         : text_(std::move(text)), portion_(portion) {}
     std::size_t size() const override { return text_.size() + missing; }
     std::unique_ptr<ContentReader> reader() override { return std::make_unique<Reader>(*this); }
-    std::size_t missing = 0;  // octets that it says it has and does not give
+    std::size_t missing = 0;         // octets that it says it has and does not give
+    tests::MemoryShortage shortage;  // begins at its end, where it is read
 
   private:
     class Reader final : public ContentReader {
@@ -32,6 +33,7 @@ class TextContent final : public Content {
         std::string_view next() override {
             const auto part = std::string_view(content_.text_).substr(at_, content_.portion_);
             at_ += part.size();
+            if (part.empty()) tests::memory_shortage = content_.shortage;
             return part;
         }
         bool lasts() const override { return true; }
@@ -437,6 +439,23 @@ TEST_F(DiskSpoolTest, WakesEverybodyWhenThereIsMemoryAgain) {
     EXPECT_EQ(commit("three", "x"), 0);
     EXPECT_FALSE(was_short) << "all of them have failed";
     EXPECT_EQ(count("queue"), 3u);
+}
+
+// Whichever allocation fails: what its client was told to bring again must not be found by the next start.
+TEST_F(DiskSpoolTest, HasCommittedWhollyOrNotAtAllWhenMemoryIsShort) {
+    std::size_t good = 0;
+    for (long left = 0; left < 60; ++left) {
+        const std::string id = "m" + std::to_string(left);
+        TextContent content("text");
+        content.shortage = {.left = left, .failing = 2};
+        const int error = result(spool->commit(context, message(id), content));
+        EXPECT_EQ(has("queue/" + id), error == 0) << left << " " << error;
+        good += error == 0;
+    }
+    EXPECT_GT(good, 0u);
+    EXPECT_LT(good, 60u) << "the shortage was felt";
+    EXPECT_EQ(count("tmp"), 0u);
+    EXPECT_EQ(count("queue"), good);
 }
 
 TEST_F(DiskSpoolTest, IsForOneProcessOnly) {
