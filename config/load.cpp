@@ -130,6 +130,7 @@ Settings read_settings(const YAML::Node& root, const std::string& file, const st
     settings.authserv_id = settings.hostname;
     read_own_name(top, "authserv_id", settings.authserv_id);
     read_state(top, settings.state, folder);
+    if (top.is_given("state")) settings.state_place = place_of(top["state"]);
     std::size_t workers = settings.workers;
     top.count("workers", workers, 0, 256);
     settings.workers = static_cast<unsigned>(workers);

@@ -31,6 +31,15 @@ void read_selector(Mapping& map, std::string& selector) {
     if (name) selector = name->text();
 }
 
+// Where it is missing: of what makes one need it.
+Place place_of_key(Mapping& top, Mapping& map) {
+    if (map.is_given("key")) return place_of(map["key"]);
+    if (top.is_given("notifications")) return place_of(top["notifications"]);
+    const YAML::Node downstream = top["downstream"];
+    if (!downstream || !downstream.IsMap() || !downstream["spool"]) return {};
+    return place_of(downstream["spool"]);
+}
+
 }  // namespace
 
 void read_notifications(Mapping& top, Settings& settings, const std::filesystem::path& folder) {
@@ -40,7 +49,7 @@ void read_notifications(Mapping& top, Settings& settings, const std::filesystem:
     map.domain("domain", notifications.domain);
     read_selector(map, notifications.selector);
     map.path("key", notifications.key, folder);
-    if (map.is_given("key")) notifications.key_place = place_of(map["key"]);
+    notifications.key_place = place_of_key(top, map);
     read_relay(map, notifications.relay);
     refuse_loops(settings, notifications.relay, map.findings());
     if (settings.downstream.tls == DownstreamTls::dane) warn_of_nameless(notifications.relay, map.findings());

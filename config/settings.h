@@ -312,6 +312,7 @@ struct Settings {
     Smtp smtp;
     Defence defence;
     std::string state = "/var/lib/gatepost";
+    Place state_place;
     unsigned workers = 0;  // 0: one a core
 
     bool accepts_domain(const protocol::Domain& domain) const;

@@ -26,6 +26,7 @@ config::Settings relevant_to_the_relay(const config::Settings& settings) {
     relevant.defence = none.defence;
     relevant.queue = none.queue;
     relevant.workers = none.workers;
+    relevant.state_place = {};
     relevant.downstream.client.reset();  // Relay::use() has it
     relevant.downstream.tls_place = {};
     forget_places(relevant.downstream.servers);

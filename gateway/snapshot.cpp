@@ -1,5 +1,6 @@
 #include "gateway/snapshot.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,12 +23,21 @@ std::string place(const config::Settings& settings, const config::Place& at) {
     return text;
 }
 
-void prepare_folders(const config::Settings& settings, std::vector<std::string>& problems) {
+// Only the last folder of the path is made: what is mistyped must not become a new place for mail.
+std::string prepare_state(const std::string& folder) {
+    const bool is_made = ::mkdir(folder.c_str(), 0750) == 0;
+    if (!is_made && errno == ENOENT) return "the folder above it does not exist";
+    if (!is_made && errno != EEXIST) return std::strerror(errno);
     std::error_code error;
-    std::filesystem::create_directories(settings.state, error);
-    if (error || ::access(settings.state.c_str(), W_OK | X_OK) != 0) {
-        const std::string why = error ? error.message() : std::strerror(errno);
-        problems.push_back(place(settings, {}) + ": error: state: " + settings.state + ": " + why +
+    if (!std::filesystem::is_directory(folder, error)) return std::strerror(error ? error.value() : ENOTDIR);
+    return ::access(folder.c_str(), R_OK | W_OK | X_OK) == 0 ? "" : std::strerror(errno);
+}
+
+void prepare_folders(const config::Settings& settings, std::vector<std::string>& problems) {
+    const std::string why = prepare_state(settings.state);
+    if (!why.empty()) {
+        problems.push_back(place(settings, settings.state_place) + ": error: state: " + settings.state +
+                           ": " + why +
                            "; large messages and the spool are kept there: name a folder that gatepost may "
                            "write to");
     }
@@ -86,7 +96,7 @@ void warn_of_notifications(const config::Settings& settings, std::vector<std::st
     const auto& notifications = settings.notifications;
     if (settings.downstream.spool == config::SpoolMode::never || !notifications.is_on) return;
     if (notifications.key.empty()) {
-        problems.push_back(place(settings, {}) +
+        problems.push_back(place(settings, notifications.key_place) +
                            ": warning: notifications.key is missing: nobody is told of mail that cannot be "
                            "delivered, it is kept as dead letters; gatepost keygen makes a key");
     } else if (!policy::has_way_out(settings)) {

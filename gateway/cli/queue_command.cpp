@@ -45,6 +45,7 @@ struct Where {
     QueueFolder folder;
     std::string control;  // the socket
     config::Queue limits;
+    std::int64_t expire;  // downstream.retry.expire, seconds
 };
 
 // What a running gatepost says of these messages; where none runs, nothing is known.
@@ -72,12 +73,18 @@ void add_states(const Where& where, std::vector<QueuedMessage>& messages) {
     }
 }
 
+// After add_states().
+void add_expiry(const Where& where, std::vector<QueuedMessage>& messages, std::int64_t now) {
+    for (auto& message : messages) message.expires = seconds_left(message, where.expire, now);
+}
+
 int list(const QueueRequest& request, const Where& where) {
     const Selection selected = select(where.folder, request);
     if (!selected.problem.empty()) return complain(selected.problem, EX_NOPERM);
     std::vector<QueuedMessage> messages = selected.messages;
     add_states(where, messages);
     const std::int64_t now = std::time(nullptr);
+    add_expiry(where, messages, now);
     if (request.as_json) {
         print(queue_json(messages, selected.totals, now) + "\n");
     } else {
@@ -98,6 +105,7 @@ int show(const QueueRequest& request, const Where& where) {
     std::vector<QueuedMessage> one{*message};
     add_states(where, one);
     const std::int64_t now = std::time(nullptr);
+    add_expiry(where, one, now);
     print(request.as_json ? shown_json(one.front(), now) + "\n" : shown_text(one.front(), now));
     if (!request.with_header && !request.with_message) return EX_OK;
     print("\n");
@@ -109,6 +117,7 @@ int show(const QueueRequest& request, const Where& where) {
 ControlResult drop_dead_letter(const QueueFolder& folder, const std::string& id) {
     ControlResult result{id, "", QueueState::dropped, {}};
     if (::unlink(folder.path(QueuePlace::dead, id).c_str()) != 0) result.problem = no_message(id);
+    log_offline(ControlCommand::drop, result);
     return result;
 }
 
@@ -120,7 +129,9 @@ protocol::Result<std::vector<ControlResult>> change_queued(ControlCommand comman
     if (*client) return (*client)->ask(command, ids);
     const auto offline = QueueOffline::open(where.folder.text(), where.limits);
     if (!offline) return protocol::Problem{offline.problem()};
-    return (*offline)->change(command, ids);
+    auto results = (*offline)->change(command, ids);
+    for (const auto& result : results) log_offline(command, result);
+    return results;
 }
 
 bool is_agreed(std::size_t messages) {
@@ -184,7 +195,8 @@ int copy(const QueueRequest& request, const Where& where) {
 }  // namespace
 
 int run_queue(const QueueRequest& request, const config::Settings& settings) {
-    const Where where{QueueFolder(settings.state + "/spool"), settings.state + "/control", settings.queue};
+    const Where where{QueueFolder(settings.state + "/spool"), settings.state + "/control", settings.queue,
+                      settings.downstream.retry.expire.count()};
     const auto readable = where.folder.ids(QueuePlace::queue);
     if (!readable) return complain(readable.problem(), EX_NOPERM);
     if (request.verb == Verb::list) return list(request, where);

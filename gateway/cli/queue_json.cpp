@@ -17,6 +17,10 @@ Json time_of_next_try(const QueuedMessage& message, std::int64_t now) {
     return now + *message.next_try;
 }
 
+Json time_of_expiry(const QueuedMessage& message, std::int64_t now) {
+    return message.expires ? Json(now + *message.expires) : Json(nullptr);
+}
+
 Json summary_of(const QueuedMessage& message, std::int64_t now) {
     const auto& spooled = message.message;
     Json open = Json::array(), done = Json::array();
@@ -29,6 +33,7 @@ Json summary_of(const QueuedMessage& message, std::int64_t now) {
             {"arrived", spooled.arrived},
             {"attempts", message.journal.last.attempts},
             {"next_try", time_of_next_try(message, now)},
+            {"expires", time_of_expiry(message, now)},
             {"octets", spooled.content_octets},
             {"from", spooled.sender.reverse_path.text()},
             {"to", std::move(open)},

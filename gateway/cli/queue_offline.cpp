@@ -1,13 +1,34 @@
 #include "gateway/cli/queue_offline.h"
 
+#include <syslog.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <ctime>
 
 #include "gateway/completion.h"
+#include "gateway/log.h"
 
 namespace gatepost::gateway {
 
 using Shelf = Spool::Shelf;
+
+std::string offline_line(ControlCommand command, const ControlResult& result, unsigned uid) {
+    LogLine line("queue");
+    line.add("id", result.id).add("command", name_of(command));
+    if (result.problem.empty()) line.add("state", name_of(result.state));
+    return line.maybe("why", result.problem)
+        .add("by", "gatepost-queue")
+        .add("uid", std::uint64_t(uid))
+        .text();
+}
+
+void log_offline(ControlCommand command, const ControlResult& result) {
+    const std::string line = offline_line(command, result, ::getuid());
+    ::openlog("gatepost", LOG_PID, LOG_MAIL);
+    ::syslog(result.problem.empty() ? LOG_NOTICE : LOG_WARNING, "%s", line.c_str());
+    ::closelog();
+}
 
 protocol::Result<std::unique_ptr<QueueOffline>> QueueOffline::open(const std::string& folder,
                                                                    const config::Queue& limits) {

@@ -11,6 +11,11 @@
 
 namespace gatepost::gateway {
 
+// "queue id=3f9k2 command=drop state=dropped by=gatepost-queue uid=0": as a running gatepost says it.
+std::string offline_line(ControlCommand command, const ControlResult& result, unsigned uid);
+// To the system's log (syslog, facility mail), since no gatepost is there to say it in its own.
+void log_offline(ControlCommand command, const ControlResult& result);
+
 class QueueOffline {
   public:
     // A problem if the lock is taken or the folder may not be written.

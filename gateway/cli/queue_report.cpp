@@ -49,6 +49,15 @@ std::string time_text(std::int64_t unix_seconds) {
     return text;
 }
 
+std::string expiry_text(const QueuedMessage& message, std::int64_t now) {
+    if (message.place == QueuePlace::hold) return "not while it is held";
+    if (!message.expires) return "";
+    if (*message.expires == 0) return "with the next try";
+    const bool is_running = message.is_delivering || message.next_try;
+    if (!is_running) return "after " + span_text(*message.expires) + " more, once gatepost runs";
+    return time_text(now + *message.expires) + ", in " + span_text(*message.expires);
+}
+
 constexpr std::size_t kColumns = 8;
 using Row = std::array<std::string, kColumns>;
 
@@ -131,6 +140,14 @@ void QueueTotals::add(const QueuedMessage& message) {
     }
 }
 
+std::optional<std::int64_t> seconds_left(const QueuedMessage& message, std::int64_t after, std::int64_t now) {
+    if (message.place != QueuePlace::queue) return {};
+    const auto& last = message.journal.last;
+    const bool is_running = message.is_delivering || message.next_try;
+    const std::int64_t since = is_running ? now - std::max(last.time, message.message.arrived) : 0;
+    return std::max<std::int64_t>(after - last.age.count() - std::max<std::int64_t>(since, 0), 0);
+}
+
 std::string_view state_of(const QueuedMessage& message) {
     if (message.place == QueuePlace::hold) return "held";
     if (message.place == QueuePlace::dead) return "dead";
@@ -194,6 +211,7 @@ std::string shown_text(const QueuedMessage& message, std::int64_t now) {
     out += "\n";
     append_line(out, "arrived",
                 time_text(spooled.arrived) + ", " + span_text(now - spooled.arrived) + " ago");
+    append_line(out, "expires", expiry_text(message, now));
     append_line(out, "from", angle(spooled.sender.reverse_path, kMaxText));
     append_recipients(out, message);
     if (spooled.origin == Origin::client) append_line(out, "client", client_text(spooled.sender.client));

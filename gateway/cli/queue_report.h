@@ -21,6 +21,8 @@ struct QueuedMessage {
     QueuePlace place = QueuePlace::queue;
     bool is_delivering = false;            // just now
     std::optional<std::int64_t> next_try;  // seconds from now; nothing: not known, or none comes
+    // Seconds from now, while gatepost runs; 0: with the next try. Nothing: it does not.
+    std::optional<std::int64_t> expires;
 };
 
 struct QueueTotals {
@@ -30,6 +32,11 @@ struct QueueTotals {
     void add(const QueuedMessage& message);
     friend bool operator==(const QueueTotals&, const QueueTotals&) = default;
 };
+
+// For QueuedMessage::expires, once its place and what the running gatepost says of it are known. `after`:
+// downstream.retry.expire, seconds. While gatepost does not run, or does not see the message yet, its time
+// stands still.
+std::optional<std::int64_t> seconds_left(const QueuedMessage& message, std::int64_t after, std::int64_t now);
 
 // waiting, delivering, held, dead
 std::string_view state_of(const QueuedMessage& message);

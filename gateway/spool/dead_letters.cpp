@@ -6,15 +6,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "gateway/log.h"
 #include "gateway/spool/descriptor.h"
+#include "gateway/spool/disk.h"
 
 namespace gatepost::gateway {
 namespace {
+
+constexpr std::size_t kPortion = 64 * 1024;
 
 struct Letter {
     std::pair<std::int64_t, std::int64_t> since;  // when the file's names changed last, or its journal
@@ -44,7 +49,26 @@ std::vector<Letter> letters_in(const std::string& folder) {
     return letters;
 }
 
+// FAT, some network and user space file systems.
+bool has_no_links(int error) {
+    return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK;
+}
+
+int copy_all(int from, int to) {
+    const auto octets = std::make_unique<char[]>(kPortion);
+    for (;;) {
+        const auto got = ::read(from, octets.get(), kPortion);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno;
+        if (got == 0) return 0;
+        if (const int error = write_all(to, {octets.get(), static_cast<std::size_t>(got)})) return error;
+    }
+}
+
 }  // namespace
+
+DeadLetters::DeadLetters(const std::string& spool, Link linked)
+    : spool_(spool), folder_(spool + "/dead"), linked_(linked ? linked : ::link) {}
 
 int DeadLetters::keep(const std::string& id, std::size_t most) {
     const int linked = link(id);
@@ -60,8 +84,25 @@ int DeadLetters::link(const std::string& id) const {
     int error = ENOENT;
     for (const auto* shelf : {"/queue/", "/hold/"}) {
         if (error != ENOENT) break;
-        error = ::link((spool_ + shelf + id).c_str(), target.c_str()) == 0 ? 0 : errno;
+        const std::string from = spool_ + shelf + id;
+        error = linked_(from.c_str(), target.c_str()) == 0 ? 0 : errno;
+        if (has_no_links(error)) error = copy(from, id);
     }
+    return error;
+}
+
+// Under its name only once it is durable; what a crash leaves in tmp/ goes with the next start.
+int DeadLetters::copy(const std::string& from, const std::string& id) const {
+    const std::string target = folder_ + "/" + id, half = spool_ + "/tmp/" + id + ".dead";
+    if (::access(target.c_str(), F_OK) == 0) return EEXIST;
+    const Descriptor in(::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!in.is_open()) return errno;
+    const Descriptor out(::open(half.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!out.is_open()) return errno;
+    int error = copy_all(in.number(), out.number());
+    if (error == 0 && ::fsync(out.number()) != 0) error = errno;
+    if (error == 0 && ::rename(half.c_str(), target.c_str()) != 0) error = errno;
+    if (error != 0) ::unlink(half.c_str());
     return error;
 }
 

@@ -11,7 +11,9 @@ namespace gatepost::gateway {
 class DeadLetters {
   public:
     // `spool`: the folder of the spool.
-    explicit DeadLetters(const std::string& spool) : spool_(spool), folder_(spool + "/dead") {}
+    // `linked`: link(2). Where the file system has no such thing, they are copies.
+    using Link = int (*)(const char* from, const char* to);
+    explicit DeadLetters(const std::string& spool, Link linked = nullptr);
 
     // The message may still be tried for other recipients, so its file stays in the queue. 0 once it is
     // durable, or an errno. With more than `most` octets in all of them, the oldest go until a tenth of that
@@ -20,10 +22,12 @@ class DeadLetters {
 
   private:
     int link(const std::string& id) const;
+    int copy(const std::string& from, const std::string& id) const;
     int sync() const;
     void make_room(const std::string& newest, std::size_t most);
 
     const std::string spool_, folder_;
+    const Link linked_;
     std::optional<std::size_t> octets_;  // or more, if some have been removed by others; unknown at first
 };
 

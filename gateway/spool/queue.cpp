@@ -21,9 +21,11 @@ constexpr milliseconds kLongestSpread{30'000};
 void Queue::use(const config::Settings& settings) {
     times_ = settings.downstream.retry;
     delay_after_ = settings.notifications.delay_after;
-    const std::size_t before = std::exchange(at_once_, std::max<std::size_t>(1, settings.queue.deliveries));
-    for (auto& [name, destination] : destinations_)
-        for (std::size_t place = before; place < at_once_; ++place) free_a_place(destination, Time::min());
+    at_once_ = std::max<std::size_t>(1, settings.queue.deliveries);
+    for (auto& [name, destination] : destinations_) {  // there may be more places than there were
+        for (auto taken = destination.tries; taken < at_once_ && !destination.parked.empty(); ++taken)
+            free_a_place(destination, Time{});
+    }
 }
 
 seconds Queue::age_of(const Item& item, Time now) const {

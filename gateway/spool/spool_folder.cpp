@@ -88,8 +88,8 @@ const char* name(Shelf shelf) {
 }
 
 Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+    // A mistyped path must not become a new place for mail.
+    ::mkdir(std::filesystem::path(path).parent_path().c_str(), 0750);
     std::string problem = why_not_usable(path);
     if (!problem.empty()) return Problem{remedy(problem)};
     auto lock = take_lock(path);

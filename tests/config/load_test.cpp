@@ -68,6 +68,8 @@ TEST(Load, TheAnnotatedFileIsTheDefaults) {
                      loaded.settings->tls.at(0).place}};
     expected.listeners.at(0).place = loaded.settings->listeners.at(0).place;
     expected.downstream.servers.at(0).place = loaded.settings->downstream.servers.at(0).place;
+    expected.state_place = loaded.settings->state_place;
+    expected.notifications.key_place = loaded.settings->notifications.key_place;
     EXPECT_EQ(*loaded.settings, expected);
 }
 

@@ -130,6 +130,23 @@ class Delivery(QueueCase):
         self.all_arrived(names)
         poll(lambda: not self.shelf(gateway), "the queue is empty")
 
+    def test_a_spool_moves_to_another_machine(self):
+        """As the README says: both stopped, the files moved."""
+        old = self.gateway(first="1h", longest="1h")
+        names = [self.send(old, f"m{number}") for number in range(3)]
+        poll(lambda: all(each["attempts"] == 1 or each["next_try"] for each in self.listed(old)), "tried")
+        self.queue(old, "hold", names[2])
+        old.stop()
+        new = self.gateway()
+        new.stop()
+        for shelf in ("queue", "hold", "dead"):
+            for file in (old.folder / "state" / "spool" / shelf).glob("*"):
+                file.rename(new.folder / "state" / "spool" / shelf / file.name)
+        self.sink.come_back()
+        self.start_again(new)
+        self.all_arrived(["m0", "m1"])
+        self.assertEqual(self.shelf(new, "hold"), [names[2]])
+
     def test_pauses_between_tries_grow(self):
         gateway = self.gateway(longest="1m")
         self.sink.answers["rcpt"] = "450 4.2.1 Busy"
@@ -308,6 +325,8 @@ class CommandLine(QueueCase):
                                       (("--domain", "example.org"), [0, 1]), (("--held",), [])):
                 self.assertEqual({each["id"] for each in self.listed(gateway, *filters)}, {names[at] for at in expected})
             shown = self.queue(gateway, "show", names[2])
+            self.assertRegex(shown, r"(?m)^  expires    " + (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, in [45]d$" if is_running
+                                                           else r"after [45]d more, once gatepost runs$"))
             self.assertIn("<mallory@other.example>", shown)
             self.assertRegex(shown, r"found +.*spf=none .*dmarc=none")
             self.assertIn("notify     no: the sender was not authenticated", shown)
@@ -316,6 +335,7 @@ class CommandLine(QueueCase):
             self.assertNotIn("Hello.", self.queue(gateway, "show", "--headers", names[2]))
             self.assertIn("Hello.", self.queue(gateway, "show", "--message", names[2]))
             full = json.loads(self.queue(gateway, "show", "--json", names[1]))
+            self.assertAlmostEqual(full["expires"], time.time() + 5 * 86400, delta=120)
             self.assertEqual([each["address"] for each in full["recipients"]], ["bob@example.org", "eve@example.net"])
             self.assertEqual(full["client"], {"address": "127.0.0.1", "helo": "client.example"})
 

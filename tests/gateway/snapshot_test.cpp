@@ -41,6 +41,42 @@ TEST_F(SnapshotTest, MakesFoldersReadyForServingOnly) {
     EXPECT_TRUE(take(kGood, Purpose::serving).snapshot) << "what is there already is fine";
 }
 
+// Otherwise a mistyped path becomes a new place for mail, and whoever may look into it depends on the umask.
+TEST_F(SnapshotTest, MakesOnlyTheLastFolderOfState) {
+    const std::string above =
+        "hostname: mx.example.org\ndomains: [example.org]\n"
+        "downstream: {servers: [\"maildir://mail\"]}\n";
+    const auto missing = take(above + "state: mistyped/state\n", Purpose::serving);
+    EXPECT_FALSE(missing.snapshot);
+    EXPECT_NE(joined(missing.problems).find("gatepost.yaml:4:8: error: state: "), std::string::npos)
+        << joined(missing.problems);
+    EXPECT_NE(joined(missing.problems).find("mistyped/state: the folder above it does not exist"),
+              std::string::npos);
+    EXPECT_FALSE(exists("mistyped"));
+    EXPECT_TRUE(take(above + "state: state\n", Purpose::serving).snapshot);
+    const auto mode = std::filesystem::status(folder / "state").permissions();
+    EXPECT_EQ(mode & std::filesystem::perms::others_all, std::filesystem::perms::none);
+    EXPECT_EQ(mode & std::filesystem::perms::group_write, std::filesystem::perms::none);
+}
+
+TEST_F(SnapshotTest, SaysWhereAKeyOfNotificationsIsWanted) {
+    const std::string above = "hostname: mx.example.org\ndomains: [example.org]\n";
+    const struct {
+        const char *text, *place, *reason;
+    } rows[] = {
+        {"downstream: {servers: [\"smtp://10.0.0.5\"], spool: outage}\n",
+         ":3:51: warning: ", "what makes one need it"},
+        {"downstream: {servers: [\"smtp://10.0.0.5\"], spool: outage}\nnotifications: {delay_after: 4h}\n",
+         ":4:16: warning: ", "where it belongs"},
+    };
+    for (const auto& row : rows) {
+        const std::string problems = joined(take(above + row.text, Purpose::checking).problems);
+        EXPECT_NE(problems.find(row.place + std::string("notifications.key is missing")), std::string::npos)
+            << row.reason << ":\n"
+            << problems;
+    }
+}
+
 TEST_F(SnapshotTest, IsAllOrNothing) {
     folder.write("file", "");
     const struct {

@@ -35,6 +35,7 @@ QueuedMessage waiting() {
     message.journal.last = message.tries.back();
     message.journal.done = {true, false, false};
     message.next_try = 720;
+    message.expires = 5 * 86400 - 7260;
     return message;
 }
 
@@ -57,6 +58,7 @@ QueuedMessage dead() {
     message.journal.done = {true, true, true};
     message.journal.last.why = "550 5.1.1 \x1b[31mNo such user\r\nX: y";
     message.next_try.reset();
+    message.expires.reset();
     return message;
 }
 
@@ -119,6 +121,7 @@ TEST(QueueShow, TellsTheWholeStory) {
     EXPECT_EQ(shown_text(waiting(), kNow),
               "3f9k2  waiting, next try in 12m\n"
               "  arrived    2027-01-15T06:00:00Z, 2h ago\n"
+              "  expires    2027-01-20T05:59:00Z, in 4d\n"
               "  from       <alice@sender.example>\n"
               "  to         <bob@example.org>  done\n"
               "             <carol@example.org>  NOTIFY=FAILURE,DELAY\n"
@@ -130,6 +133,30 @@ TEST(QueueShow, TellsTheWholeStory) {
               "  notify     yes\n"
               "  journal    2027-01-15T07:00:00Z  try 1  451 4.4.1 Mail server not reachable\n"
               "             2027-01-15T07:59:00Z  try 2  450 4.2.1 Mailbox busy\n");
+}
+
+TEST(QueueShow, SaysWhenAMessageExpires) {
+    constexpr std::int64_t kAfter = 5 * 86400;
+    const auto shown = [](QueuedMessage message) {
+        message.expires = seconds_left(message, kAfter, kNow);
+        const std::string text = shown_text(message, kNow);
+        const auto at = text.find("  expires    ");
+        return at == text.npos ? "" : text.substr(at + 13, text.find('\n', at) - at - 13);
+    };
+    QueuedMessage message = waiting();  // its journal says 7140 s, a minute ago
+    EXPECT_EQ(seconds_left(message, kAfter, kNow), kAfter - 7200);
+    EXPECT_EQ(shown(message), "2027-01-20T06:00:00Z, in 4d");
+    message.next_try.reset();
+    EXPECT_EQ(shown(message), "after 4d more, once gatepost runs") << "its time stands still";
+    message.is_delivering = true;
+    EXPECT_EQ(shown(message), "2027-01-20T06:00:00Z, in 4d");
+    message.journal.last.age = std::chrono::days(6);
+    EXPECT_EQ(shown(message), "with the next try");
+    EXPECT_EQ(shown(held()), "not while it is held");
+    EXPECT_EQ(shown(dead()), "");
+    QueuedMessage untried = waiting();
+    untried.journal.last = {};
+    EXPECT_EQ(seconds_left(untried, kAfter, kNow), kAfter - 7200) << "since it came";
 }
 
 TEST(QueueShow, SaysWhyNobodyIsNotified) {
@@ -167,12 +194,14 @@ TEST(QueueJson, OfTheListHasItsKeys) {
     const auto json = nlohmann::json::parse(queue_json(messages, totals_of(messages), kNow));
     const auto first = nlohmann::json::parse(R"({
         "id": "3f9k2", "state": "waiting", "arrived": 1799992800, "attempts": 2, "next_try": 1800000720,
+        "expires": 1800424740,
         "octets": 14336, "from": "alice@sender.example", "to": ["carol@example.org", "dave@example.net"],
         "done": ["bob@example.org"], "problem": "450 4.2.1 Mailbox busy"})");
     EXPECT_EQ(json["messages"][0], first);
     EXPECT_EQ(json["messages"][1]["state"], "held");
     EXPECT_EQ(json["messages"][1]["from"], "");
     EXPECT_TRUE(json["messages"][1]["next_try"].is_null());
+    EXPECT_TRUE(json["messages"][1]["expires"].is_null());
     EXPECT_EQ(json["messages"][2]["state"], "dead");
     EXPECT_EQ(
         json["total"],

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "tests/support/temporary_folder.h"
@@ -40,6 +43,39 @@ TEST_F(DeadLettersTest, AreSecondNames) {
     EXPECT_EQ(letters.keep("c1", kPlenty), ENOENT);
     EXPECT_EQ(dead(), (std::set<std::string>{"a1", "b1"}));
     EXPECT_TRUE(std::filesystem::exists(folder / "queue/a1")) << "for its other recipients";
+}
+
+// FAT has no hard links, nor have some network file systems.
+TEST_F(DeadLettersTest, AreCopiesWhereThereAreNoLinks) {
+    std::filesystem::create_directories(folder / "tmp");
+    for (const int lacking : {EPERM, EOPNOTSUPP, ENOSYS}) {
+        static int error = 0;
+        error = lacking;
+        DeadLetters copies(folder / "", [](const char* from, const char*) {
+            errno = ::access(from, F_OK) == 0 ? error : ENOENT;
+            return -1;
+        });
+        const std::string id = "a" + std::to_string(lacking);
+        const std::string text = id + std::string(200'000, 'x') + "end";
+        folder.write("hold/" + id, text);
+        EXPECT_EQ(copies.keep(id, kPlenty), 0) << lacking;
+        std::filesystem::remove(folder / ("hold/" + id));
+        std::ifstream copy(folder / ("dead/" + id));
+        EXPECT_EQ(std::string(std::istreambuf_iterator<char>(copy), {}), text);
+        lay("queue/" + id, 10);
+        EXPECT_EQ(copies.keep(id, kPlenty), 0) << "it is there already";
+        EXPECT_EQ(std::filesystem::file_size(folder / ("dead/" + id)), text.size());
+        EXPECT_EQ(copies.keep("c1", kPlenty), ENOENT);
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "tmp"));
+    EXPECT_EQ(dead().size(), 3U);
+}
+
+TEST_F(DeadLettersTest, ACopyThatCannotBeMadeLeavesNothing) {
+    lay("queue/a1", 10);
+    DeadLetters copies(folder / "", [](const char*, const char*) { return errno = EPERM, -1; });
+    EXPECT_EQ(copies.keep("a1", kPlenty), ENOENT) << "there is no tmp";
+    EXPECT_TRUE(dead().empty());
 }
 
 // Who sends what the downstream refuses could fill the disk with them, and then no mail would be taken at

@@ -185,6 +185,24 @@ TEST_F(QueueTest, TriesNoMoreAtOnceThanItMay) {
     EXPECT_EQ(due<Queue::Try>().id, "c");
 }
 
+// A reload that raises it does not wait for the tries that are under way.
+TEST_F(QueueTest, TriesMoreAtOnceAsSoonAsItMay) {
+    for (const char* id : {"a", "b", "c", "d", "e"}) add(id);
+    due<Queue::Try>();
+    due<Queue::Try>();
+    EXPECT_TRUE(is_idle());
+    settings_.queue.deliveries = 4;
+    queue_.use(settings_);
+    ASSERT_TRUE(queue_.wake_at());
+    EXPECT_LE(*queue_.wake_at(), now_);
+    EXPECT_EQ(due<Queue::Try>().id, "c");
+    EXPECT_EQ(due<Queue::Try>().id, "d");
+    EXPECT_TRUE(is_idle());
+    settings_.queue.deliveries = 1;
+    queue_.use(settings_);
+    EXPECT_TRUE(is_idle()) << "what runs runs on";
+}
+
 // Who waited for the place of another one goes on when that is put off, and hangs on nobody.
 TEST_F(QueueTest, LeavesNobodyWaitingForAPlaceWhenTheDestinationIsAway) {
     for (const char* id : {"a", "b", "c", "d", "e"}) add(id);
