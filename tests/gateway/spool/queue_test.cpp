@@ -186,7 +186,7 @@ TEST_F(QueueTest, TriesNoMoreAtOnceThanItMay) {
 }
 
 // A reload that raises it does not wait for the tries that are under way.
-TEST_F(QueueTest, TriesMoreAtOnceAsSoonAsItMay) {
+TEST_F(QueueTest, BeginsWhatIsParkedWhenItMayTryMore) {
     for (const char* id : {"a", "b", "c", "d", "e"}) add(id);
     due<Queue::Try>();
     due<Queue::Try>();
