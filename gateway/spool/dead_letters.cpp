@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kPortion = 64 * 1024;
 
 struct Letter {
-    std::pair<std::int64_t, std::int64_t> since;  // when the file's names changed last, or its journal
+    std::pair<std::int64_t, std::int64_t> since;  // when it was kept, or its journal changed
     std::size_t octets = 0;
     std::string id;
 };
@@ -40,7 +40,7 @@ std::vector<Letter> letters_in(const std::string& folder) {
         struct stat status {};
         const std::string file = at->path().string();
         if (::lstat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-        letters.push_back({{status.st_ctim.tv_sec, status.st_ctim.tv_nsec},
+        letters.push_back({{status.st_mtim.tv_sec, status.st_mtim.tv_nsec},
                            static_cast<std::size_t>(status.st_size),
                            at->path().filename().string()});
     }
@@ -74,9 +74,16 @@ int DeadLetters::keep(const std::string& id, std::size_t most) {
     const int linked = link(id);
     if (linked != 0 && linked != EEXIST) return linked;
     if (const int error = sync()) return error;
+    if (linked == 0) set_date(id);
     if (linked == 0 && octets_) *octets_ += octets_of(folder_ + "/" + id);
     if (!octets_ || *octets_ > most) make_room(id, most);
     return 0;
+}
+
+// From now on it lies there; if that cannot be said, since it was last tried.
+void DeadLetters::set_date(const std::string& id) const {
+    const Descriptor file(::open((folder_ + "/" + id).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (file.is_open()) gateway::set_date(file.number(), date_.now());
 }
 
 int DeadLetters::link(const std::string& id) const {

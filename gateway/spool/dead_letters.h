@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "gateway/spool/running_date.h"
+
 namespace gatepost::gateway {
 
 class DeadLetters {
@@ -24,10 +26,12 @@ class DeadLetters {
     int link(const std::string& id) const;
     int copy(const std::string& from, const std::string& id) const;
     int sync() const;
+    void set_date(const std::string& id) const;
     void make_room(const std::string& newest, std::size_t most);
 
     const std::string spool_, folder_;
     const Link linked_;
+    const RunningDate date_;
     std::optional<std::size_t> octets_;  // or more, if some have been removed by others; unknown at first
 };
 

@@ -77,6 +77,7 @@ class Room {
 DiskSpool::DiskSpool(SpoolFolder folder, const config::Queue& limits)
     : folder_(std::move(folder)), room_(folder_.number(), limits), disk_(folder_.number()) {
     batch_.reserve(kBatch);
+    folder_.renew_dead_after_a_gap(date_.now());
     thread_ = std::thread([this] { run(); });
 }
 
@@ -251,11 +252,11 @@ void DiskSpool::remove_leftovers() noexcept {
     }
 }
 
-// Old dead letters are judged by the time at which gatepost began and what has gone by since: a clock that
-// jumps meanwhile removes none.
 void DiskSpool::look_round() noexcept {
     try {
-        folder_.remove_dead(opened_ + (Clock::now() - opened_steadily_), room_.limits().dead_letters);
+        const auto now = date_.now();
+        folder_.remove_dead(now, room_.limits().dead_letters);
+        folder_.note_date(now);
     } catch (const std::exception& exception) {  // memory is short: the next time, then
         log_bug(exception.what());
     }

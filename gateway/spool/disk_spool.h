@@ -11,6 +11,7 @@
 
 #include "gateway/spool/disk.h"
 #include "gateway/spool/leftovers.h"
+#include "gateway/spool/running_date.h"
 #include "gateway/spool/spool.h"
 #include "gateway/spool/spool_folder.h"
 #include "gateway/spool/spool_room.h"
@@ -91,8 +92,7 @@ class DiskSpool final : public Spool {
     Leftovers leftovers_;
     Disk disk_;            // the thread's
     std::string written_;  // the thread's: what goes out with the next write
-    const std::chrono::system_clock::time_point opened_ = std::chrono::system_clock::now();
-    const Clock::time_point opened_steadily_ = Clock::now();
+    const RunningDate date_;
     std::mutex mutex_;
     std::condition_variable came_;
     Job *first_ = nullptr, *last_ = nullptr;  // of those that wait

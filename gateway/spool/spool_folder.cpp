@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
 #include "gateway/log.h"
 #include "gateway/spool/disk.h"
+#include "gateway/spool/running_date.h"
 #include "protocol/ascii.h"
 
 namespace gatepost::gateway {
@@ -41,6 +43,12 @@ std::string why_not_usable(const std::string& folder) {
     if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return folder + ": " + why(errno);
     if (::fsync(open.number()) != 0) return folder + ": " + why(errno);
     return "";
+}
+
+constexpr std::chrono::seconds kGap = std::chrono::hours(24);  // that is none: a restart, a repair
+
+std::int64_t seconds_of(SpoolFolder::Date date) {
+    return std::chrono::floor<std::chrono::seconds>(date.time_since_epoch()).count();
 }
 
 std::string remedy(const std::string& problem) {
@@ -236,21 +244,48 @@ std::string SpoolFolder::find(const std::string& id) const {
 }
 
 // The time of the last change of the file's name: when it was moved here.
-void SpoolFolder::remove_dead(std::chrono::system_clock::time_point now, std::chrono::seconds kept) const {
+// The time of a dead letter is that of its last change, as set when it was kept.
+void SpoolFolder::remove_dead(Date now, std::chrono::seconds kept) const {
     if (kept.count() == 0) return;
-    const auto limit =
-        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch() - kept).count();
+    const auto limit = seconds_of(now - kept);
     const auto letters = names_in("dead");
     if (!letters) return;  // until the next look
     for (const auto& id : *letters) {
         const std::string file_name = "dead/" + id;
         struct stat status {};
         if (::fstatat(folder_.number(), file_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (status.st_ctim.tv_sec > limit || ::unlinkat(folder_.number(), file_name.c_str(), 0) != 0)
+        if (status.st_mtim.tv_sec > limit || ::unlinkat(folder_.number(), file_name.c_str(), 0) != 0)
             continue;
         LogLine line("dead_letter");
         log_info(line.add("id", id).add("state", "removed"));
     }
+}
+
+void SpoolFolder::note_date(Date now) const {
+    const Descriptor file(
+        ::openat(folder_.number(), "date", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file.is_open()) set_date(file.number(), now);  // if not, the next start finds a gap
+}
+
+void SpoolFolder::renew_dead_after_a_gap(Date now) const {
+    struct stat status {};
+    const bool is_known = ::fstatat(folder_.number(), "date", &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_known && std::abs(seconds_of(now) - status.st_mtim.tv_sec) <= kGap.count()) return;
+    const auto letters = names_in("dead");
+    if (!letters) return;  // and no date is noted
+    for (const auto& id : *letters) {
+        const Descriptor file(
+            ::openat(folder_.number(), ("dead/" + id).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+        if (file.is_open()) set_date(file.number(), now);
+    }
+    note_date(now);
+    if (letters->empty()) return;
+    LogLine line("dead_letter");
+    log_warning(
+        line.add("state", "renewed")
+            .add("letters", letters->size())
+            .add("why",
+                 "gatepost was not running for long, or the clock has jumped: their time begins anew"));
 }
 
 }  // namespace gatepost::gateway

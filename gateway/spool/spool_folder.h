@@ -43,8 +43,15 @@ class SpoolFolder {
     std::string find_queued(const std::string& id) const;
     // 0 if there is none.
     std::size_t octets(const std::string& name) const;
-    // Dead letters that have lain there for so long; the time is an argument, for the clock may have jumped.
-    void remove_dead(std::chrono::system_clock::time_point now, std::chrono::seconds kept) const;
+    using Date = std::chrono::system_clock::time_point;
+    // Dead letters that have lain there for so long.
+    void remove_dead(Date now, std::chrono::seconds kept) const;
+    // For the next start: at this date gatepost was running.
+    void note_date(Date now) const;
+    // If that date is far from `now`, either gatepost was not running for long or the clock is wrong. Then
+    // the time of all dead letters begins anew: they are the last copies, and go rather too late than too
+    // early.
+    void renew_dead_after_a_gap(Date now) const;
 
   private:
     SpoolFolder(std::string path, Descriptor folder, Descriptor lock)

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import harness
-
+from harness import poll
 from spooling import SpoolCase
 
 
@@ -375,6 +375,19 @@ class Clocks(SpoolCase):
                 self.arrives(name, gateway)
                 self.empties(gateway, "queue")
                 self.assertEqual(self.spool(gateway, "dead"), [])
+
+    def test_R23_dead_letters_are_kept(self):
+        self.sink.answers["dot"] = "554 5.6.0 Never"
+        gateway = self.gateway("always", queue={"dead_letters": "1h"})
+        self.assertEqual(self.send(gateway, "first"), 250)
+        poll(lambda: self.spool(gateway, "dead"), "a dead letter")
+        self.empties(gateway, "queue")
+        self.kill(gateway)
+        self.faults.plan(f"clock {400 * 86400}")
+        self.restart(gateway)
+        gateway.logged("dead_letter state=renewed letters=1")
+        self.assertEqual(self.send(gateway, "second"), 250)
+        poll(lambda: len(self.spool(gateway, "dead")) == 2, "both are there")
 
     def test_R23_sessions_go_on(self):
         gateway = self.gateway("never", limits={"command_timeout": "60s"})

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "auth/crypto.h"
 #include "gateway/log.h"
+#include "gateway/spool/running_date.h"
 #include "tests/support/temporary_folder.h"
 
 namespace gatepost::gateway {
@@ -94,6 +96,50 @@ TEST_F(SpoolFolderTest, GivesBackWhatCannotBeReadNow) {
     std::filesystem::remove(file("hold/2b"));  // taken away by somebody, meanwhile
     EXPECT_EQ(recover(unread).size(), 0u);
     EXPECT_EQ(found_, std::vector<std::string>{"1a"});
+}
+
+// Two letters are kept 30 days; the gateway ran an hour before `now`, or as long ago as the row says. What
+// the clock is worth is not known: the last copies go rather too late.
+TEST_F(SpoolFolderTest, DeadLettersGoWhenTheirTimeIsOverButNotForAWrongClock) {
+    using Hours = std::chrono::hours;
+    const auto kept = std::chrono::duration_cast<std::chrono::seconds>(Hours(30 * 24));
+    const SpoolFolder::Date start{Hours(24 * 20'000)};
+    const struct {
+        const char* what;
+        Hours ran_until, starts_at, looks_at;
+        std::vector<std::string> left;
+    } rows[] = {
+        {"before its time", Hours(20), Hours(21), Hours(30 * 24 - 1), {"old", "young"}},
+        {"its time is over", Hours(20), Hours(21), Hours(30 * 24 + 1), {"young"}},
+        {"both", Hours(20), Hours(21), Hours(32 * 24), {}},
+        {"a start 400 days later", Hours(20), Hours(400 * 24), Hours(400 * 24 + 1), {"old", "young"}},
+        {"their time begins anew", Hours(20), Hours(400 * 24), Hours(431 * 24), {}},
+        {"a start long before", Hours(20), Hours(-400 * 24), Hours(-399 * 24), {"old", "young"}},
+        {"and they do not stay for ever", Hours(20), Hours(-400 * 24), Hours(-369 * 24), {}},
+    };
+    for (const auto& row : rows) {
+        put("dead", "old");
+        put("dead", "young");
+        for (const auto& [name, hours] : {std::pair("old", Hours(0)), std::pair("young", Hours(10))}) {
+            const Descriptor letter(::open(file(std::string("dead/") + name).c_str(), O_RDONLY));
+            set_date(letter.number(), start + hours);
+        }
+        opened_->note_date(start + row.ran_until);
+        opened_->renew_dead_after_a_gap(start + row.starts_at);
+        opened_->remove_dead(start + row.looks_at, kept);
+        std::vector<std::string> left;
+        for (const auto& each : std::filesystem::directory_iterator(file("dead")))
+            left.push_back(each.path().filename());
+        std::sort(left.begin(), left.end());
+        EXPECT_EQ(left, row.left) << row.what;
+        for (const auto& name : left) std::filesystem::remove(file("dead/" + name));
+    }
+}
+
+TEST_F(SpoolFolderTest, DeadLettersStayForEverIfTheyShall) {
+    put("dead", "old");
+    opened_->remove_dead(std::chrono::system_clock::now() + std::chrono::hours(24 * 4000), {});
+    EXPECT_TRUE(std::filesystem::exists(file("dead/old")));
 }
 
 // An empty list would mean that nothing lies there.
