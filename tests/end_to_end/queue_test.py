@@ -355,6 +355,7 @@ class CommandLine(QueueCase):
     def test_what_the_downstream_says_is_escaped_once(self):
         gateway = self.gateway(first="1h", longest="1h")
         name = self.send(gateway, "one")
+        poll(lambda: self.listed(gateway)[0]["attempts"] == 1, "tried once")
         self.sink.answers["rcpt"] = r'450 4.2.1 "C:\mail" is full'
         self.sink.come_back()
         self.queue(gateway, "retry", name)
