@@ -180,20 +180,22 @@ protocol::Dsn dsn_of(const config::Settings& settings, const Spooled& spooled, c
     return dsn;
 }
 
+// A letter is counted and told of in the log once all is durable: what fails is done again as a whole.
 awaitable<bool> Notifier::tell(std::shared_ptr<const Snapshot> snapshot, const Spooled& spooled,
                                const Queue::Notify& due) {
     Queue::Notify told = due;
     told.recipients.clear();
-    bool is_kept = true;
+    std::vector<Unheard> unheard;
     for (const auto& tried : due.recipients) {
         if (tried.recipient >= spooled.message.recipients.size()) continue;
         const auto choice = choose(*snapshot, spooled.message, tried, due.what);
         if (choice.action == NotificationAction::notify) told.recipients.push_back(tried);
-        if (choice.action == NotificationAction::dead_letter)
-            is_kept = keep_dead_letter(snapshot->settings, spooled, tried, choice.why) && is_kept;
+        if (choice.action == NotificationAction::dead_letter) unheard.push_back({&tried, choice.why});
     }
+    const bool is_kept = unheard.empty() || keep_dead_letter(snapshot->settings, spooled, unheard) == 0;
     bool is_told = true;
     if (!told.recipients.empty()) is_told = co_await notify(*snapshot, spooled, told);
+    if (is_kept && is_told) log_dead_letter(spooled, unheard);
     co_return is_kept&& is_told;
 }
 
@@ -224,20 +226,26 @@ awaitable<bool> Notifier::notify(const Snapshot& snapshot, const Spooled& spoole
     co_return error == 0;
 }
 
-bool Notifier::keep_dead_letter(const config::Settings& settings, const Spooled& spooled, const Tried& tried,
-                                std::string_view why) {
-    const auto& message = spooled.message;
-    const int error = letters_.keep(message.id, settings.queue.size / kShareOfQueue);
+// Once for all: each time the disk is waited for.
+int Notifier::keep_dead_letter(const config::Settings& settings, const Spooled& spooled,
+                               const std::vector<Unheard>& recipients) {
+    const int error = letters_.keep(spooled.message.id, settings.queue.size / kShareOfQueue);
+    if (error == 0) return 0;
     LogLine line("dead_letter");
-    line.add("id", message.id).add("to", message.recipients[tried.recipient].path.text());
-    line.add("from", message.sender.reverse_path.text());
-    line.add("why", why).add("reply", tried.outcome.reply.text());
-    if (error != 0) {
-        log_error(line.add("problem", std::strerror(error)));
-        return false;
+    line.add("id", spooled.message.id).add("recipients", recipients.size());
+    log_error(line.add("problem", std::strerror(error)));
+    return error;
+}
+
+void Notifier::log_dead_letter(const Spooled& spooled, const std::vector<Unheard>& recipients) {
+    const auto& message = spooled.message;
+    for (const auto& [tried, why] : recipients) {
+        LogLine line("dead_letter");
+        line.add("id", message.id).add("to", message.recipients[tried->recipient].path.text());
+        line.add("from", message.sender.reverse_path.text());
+        line.add("why", why).add("reply", tried->outcome.reply.text());
+        log_warning(line.add("total", ++counts_.dead_letters));
     }
-    log_warning(line.add("total", ++counts_.dead_letters));
-    return true;
 }
 
 }  // namespace gatepost::gateway

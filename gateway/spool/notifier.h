@@ -29,8 +29,13 @@ class Notifier {
 
   private:
     awaitable<bool> notify(const Snapshot& snapshot, const Spooled& spooled, const Queue::Notify& due);
-    bool keep_dead_letter(const config::Settings& settings, const Spooled& spooled, const Tried& tried,
-                          std::string_view why);
+    struct Unheard {
+        const Tried* tried;
+        std::string_view why;  // nobody can be told of it
+    };
+    int keep_dead_letter(const config::Settings& settings, const Spooled& spooled,
+                         const std::vector<Unheard>& recipients);
+    void log_dead_letter(const Spooled& spooled, const std::vector<Unheard>& recipients);
 
     Spool& spool_;
     asio::io_context& context_;

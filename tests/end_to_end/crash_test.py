@@ -60,9 +60,14 @@ class TheLedger(unittest.TestCase):
     def test_finds_a_loss(self):
         self.finds("lost")
 
-    def test_a_dead_letter_is_no_loss(self):
+    def test_a_dead_letter_of_what_nobody_wants_is_no_loss(self):
+        self.entry.kind = "unwanted"
         self.ledger.noticed_in(self.entry.content)
         self.assertTrue(self.ledger.is_right(self.ledger.account()))
+
+    def test_a_dead_letter_of_what_is_wanted_is_a_loss(self):
+        self.ledger.noticed_in(self.entry.content)
+        self.finds("lost")
 
     def test_finds_a_refused_one_that_came(self):
         self.pair.state = "refused"

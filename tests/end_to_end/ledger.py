@@ -125,9 +125,11 @@ class Ledger:
         return sum(pair.state == "open" for _, _, pair in self.pairs())
 
     def missing(self):
-        """Pairs that were answered 250 and are neither at the downstream nor accounted for."""
+        """Pairs that were answered 250 and are neither at the downstream nor accounted for: what it wants must have come
+        to each recipient, of what it does not want its sender or a dead letter tells."""
         return [(entry.id, recipient) for entry, recipient, pair in self.pairs()
-                if pair.state == "taken" and not pair.copies and entry.id not in self.noticed]
+                if pair.state == "taken" and not pair.copies
+                and not (entry.kind == "unwanted" and entry.id in self.noticed)]
 
     def wrong(self):
         """Pairs that arrived although they were refused."""

@@ -233,6 +233,17 @@ TEST_F(NotifierTest, TellsThoseItMayAndKeepsADeadLetterForTheOthers) {
     EXPECT_EQ(counts.dead_letters, 1u);
 }
 
+TEST_F(NotifierTest, CountsADeadLetterOnceAlthoughTheNotificationForTheOthersFails) {
+    original.message.recipients[1].notify = "NEVER";
+    spool.commit_error = EIO;
+    EXPECT_FALSE(tell(What::failed, {0, 1}));
+    EXPECT_TRUE(is_dead());
+    spool.commit_error = 0;
+    EXPECT_TRUE(tell(What::failed, {0, 1}));
+    EXPECT_EQ(spool.committed.size(), 1u);
+    EXPECT_EQ(counts.dead_letters, 1u);
+}
+
 TEST_F(NotifierTest, WithoutAKeyOrAWayOutKeepsDeadLettersOnly) {
     const auto key = snapshot->notification_key;
     snapshot->notification_key = nullptr;
