@@ -126,10 +126,10 @@ class Ledger:
 
     def missing(self):
         """Pairs that were answered 250 and are neither at the downstream nor accounted for: what it wants must have come
-        to each recipient, of what it does not want its sender or a dead letter tells."""
+        to each recipient that it has, of the rest its sender or a dead letter tells."""
         return [(entry.id, recipient) for entry, recipient, pair in self.pairs()
                 if pair.state == "taken" and not pair.copies
-                and not (entry.kind == "unwanted" and entry.id in self.noticed)]
+                and not (entry.id in self.noticed and (entry.kind == "unwanted" or recipient.startswith("no-")))]
 
     def wrong(self):
         """Pairs that arrived although they were refused."""
