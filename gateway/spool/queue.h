@@ -185,6 +185,7 @@ class Queue {
     static bool is_away(const std::vector<Tried>& tried);
     const Destinations::value_type* first_to_probe() const;
     Item& next_probe(const Destinations::value_type& of);
+    std::chrono::milliseconds probe_pause();
     Action probe(const Destinations::value_type& of, Time now);
     bool is_of_no_account(const Item& item, const std::vector<Tried>& tried, Time now) const;
     Action step_of(Item& item, Time now);

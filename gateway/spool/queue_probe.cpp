@@ -63,6 +63,10 @@ Queue::Item& Queue::next_probe(const Destinations::value_type& of) {
     return next ? *next : *first;
 }
 
+std::chrono::milliseconds Queue::probe_pause() {
+    return std::min<std::chrono::milliseconds>(policy::pause_after(1, times_, random_()), kProbePause);
+}
+
 // Before its time. What nothing could be found out with is no reason for the next one at once.
 Queue::Action Queue::probe(const Destinations::value_type& of, Time now) {
     Item& item = next_probe(of);
@@ -70,7 +74,7 @@ Queue::Action Queue::probe(const Destinations::value_type& of, Time now) {
     Action action = try_it(item, destination);
     item.work->due = item.due;
     unschedule(item);
-    destination.probe_from = now + kProbePause;
+    destination.probe_from = now + probe_pause();
     return action;
 }
 
@@ -89,7 +93,7 @@ void Queue::leave(const Item& item, const std::vector<Tried>& tried, Time now) {
     if (is_away(tried)) {
         destination.is_away = true;
         destination.last_tried = item.number;
-        destination.probe_from = now + std::min(policy::pause_after(1, times_, random_()), kProbePause);
+        destination.probe_from = now + probe_pause();
     } else if (!tried.empty()) {
         destination.is_away = false;
         if (was_away) came_back(item.entry.destination, now);

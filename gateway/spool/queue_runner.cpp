@@ -302,8 +302,11 @@ awaitable<void> QueueRunner::run(const Queue::Try& due, Attempt& attempt) {
     const std::shared_ptr<Environment> environment = environment_;
     auto spooled = spool_.read(due.id);
     if (!spooled) {
-        attempt.is_gone = !is_there(due.id);
         log_trouble(due.id, "reading", spooled.problem());
+        errno = ENOENT;
+        const bool is_damaged = !spool_.content(due.id) && errno == 0;
+        if (is_damaged) co_await set_aside(due.id);
+        attempt.is_gone = !is_there(due.id);
         co_return;
     }
     for (const std::size_t recipient : due.not_again) spooled->journal.done.at(recipient) = true;
@@ -337,8 +340,7 @@ bool QueueRunner::is_there(const std::string& id) const {
 
 awaitable<void> QueueRunner::set_aside(const std::string& id) {
     const int error = co_await spool_.move(context_, id, Spool::Shelf::queue, Spool::Shelf::corrupt);
-    log_trouble(id, "reading",
-                error == 0 ? "its content is damaged: set aside in corrupt" : std::strerror(error));
+    log_trouble(id, "reading", error == 0 ? "it is damaged: set aside in corrupt" : std::strerror(error));
 }
 
 awaitable<void> QueueRunner::run(const Queue::Notify& due, int& error) {
