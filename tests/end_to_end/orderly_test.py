@@ -125,6 +125,8 @@ class OrderlyCase(harness.TestCase):
             load.end()
         print(f"\n  {self.id().rsplit('.', 1)[1]}: {load}")
         self.assertEqual((load.refused, load.dropped), ([], []), gateway.log()[-3000:])
+        queue = gateway.folder / "state/spool/queue"
+        harness.poll(lambda: not list(queue.glob("*")), "nothing is left in the queue")
         delivered = [re.search(rb"Subject: (\S+)", each.content)[1].decode() for each in self.sink.messages]
         self.assertEqual(sorted(delivered), sorted(load.accepted), "each 250 is delivered, and once")
         return load
@@ -163,7 +165,7 @@ class Restart(OrderlyCase):
         self.statuses.append(self.gateway.process.wait())
         self.launch()
 
-    def test_under_load_loses_nobody(self):
+    def is_restarted_under_load(self):
         self.launch()
 
         def restarts(load):
@@ -174,6 +176,14 @@ class Restart(OrderlyCase):
         self.under_load(self.gateway, restarts)
         self.assertEqual(self.statuses, [0] * RESTARTS)
         self.assertEqual(len(re.findall("stop state=done cut_off=0", self.gateway.log())), RESTARTS)
+
+    def test_under_load_loses_nobody(self):
+        self.is_restarted_under_load()
+
+    def test_under_load_with_a_spool_loses_nobody(self):
+        listeners = [{"address": f"127.0.0.1:{self.port}"}]
+        self.gateway.configure(listeners=listeners, downstream={"spool": "always"})
+        self.is_restarted_under_load()
 
     def test_who_was_not_accepted_yet_is_served_by_the_next_one(self):
         self.gateway.configure(limits={"sessions_per_client": 500})
@@ -251,13 +261,19 @@ class Stop(OrderlyCase):
 
 class Reload(OrderlyCase):
     def test_of_the_configuration_under_load(self):
-        gateway = self.open(Gateway(self.sink.url, self.dns.address))
+        self.is_reloaded_under_load("never")
+
+    def test_of_the_configuration_under_load_with_a_spool(self):
+        self.is_reloaded_under_load("always")
+
+    def is_reloaded_under_load(self, spool):
+        gateway = self.open(Gateway(self.sink.url, self.dns.address, downstream={"spool": spool}))
 
         def reloads(load):
             for number in range(RELOADS):
                 changes = ({}, {"limits": {"downstream_timeout": "1m"}}, {"policy": {"enforce": "observe"}},
                            {"dns": {"tries": 3}})[number % 4]
-                gateway.configure(**changes)
+                gateway.configure(**changes, downstream={"spool": spool})
                 gateway.signal(signal.SIGHUP)
                 harness.poll(lambda: len(re.findall("reload .*state=done", gateway.log())) > number, "a reload")
                 load.wait_for_more(10)
@@ -347,7 +363,8 @@ class Kept(OrderlyCase):
         self.assertEqual(status_of("eve@example.org"), 550)
         file.write_text("bob@example.org\neve@example.org\n", encoding="utf-8")
         self.reload(gateway, recipients=recipients)
-        harness.poll(lambda: status_of("eve@example.org") == 250, "the new list", 2)
+        harness.poll(lambda: status_of("eve@example.org") == 250, "the new list")
+        self.assertNotIn(" recipients state=read", gateway.log(), "not the look at changed files, but the reload")
         file.write_text("bob@example.org\n", encoding="utf-8")
         harness.poll(lambda: status_of("eve@example.org") == 550, "the list after that")
 
