@@ -24,16 +24,17 @@ const char* name_of(QueuePlace place) {
     return place == QueuePlace::dead ? "dead" : "queue";
 }
 
-// Each line by itself; together they are `journal`.
+// Each good line by itself; together they are `journal`.
 std::vector<JournalEntry> entries_of(const SpooledMessage& message, std::string_view journal) {
     std::vector<JournalEntry> entries;
     while (!journal.empty()) {
         const auto end = std::min(journal.find('\n'), journal.size() - 1);
-        const JournalState state = read_journal(message, journal.substr(0, end + 1)).state;
+        const auto [state, octets] = read_journal(message, journal.substr(0, end + 1));
+        journal.remove_prefix(end + 1);
+        if (octets == 0) continue;
         entries.push_back(state.last);
         for (std::size_t i = 0; i < state.done.size(); ++i)
             if (state.done[i]) entries.back().done.push_back(i);
-        journal.remove_prefix(end + 1);
     }
     return entries;
 }

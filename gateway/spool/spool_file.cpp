@@ -296,17 +296,18 @@ Journal read_journal(const SpooledMessage& message, std::string_view text) {
     Journal journal;
     journal.state.done.resize(message.recipients.size());
     text = text.substr(0, kMaxJournal);
-    for (auto end = text.find('\n'); end != text.npos; end = text.find('\n')) {
+    std::size_t passed = 0;
+    for (auto end = text.find('\n', passed); end != text.npos; end = text.find('\n', passed)) {
         // Nothing but NULs before a good line: a sync failed, and what it was to write was dropped.
-        const std::size_t start = std::min(text.find_first_not_of('\0'), end);
+        const std::size_t start = std::min(text.find_first_not_of('\0', passed), end);
         const std::string_view line = text.substr(start, end + 1 - start);
+        passed = end + 1;
         auto entry = parse_entry(message, line.substr(0, line.size() - 1));
-        if (!entry || journal_line(message, *entry) != line) break;
+        if (!entry || journal_line(message, *entry) != line) continue;
         for (const std::size_t recipient : entry->done) journal.state.done[recipient] = true;
         entry->done.clear();
         journal.state.last = std::move(*entry);
-        journal.octets += end + 1;
-        text.remove_prefix(end + 1);
+        journal.octets = passed;
     }
     return journal;
 }

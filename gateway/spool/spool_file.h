@@ -91,11 +91,11 @@ std::optional<auth::Digest> parse_spool_trailer(std::string_view text);
 std::string journal_line(const SpooledMessage& message, const JournalEntry& entry);
 struct Journal {
     JournalState state;
-    std::size_t octets = 0;  // of the good lines
+    std::size_t octets = 0;  // up to the end of the last good line
 };
-// The good lines up to the first damaged one. What is behind that counts as not written: at worst a recipient
-// gets a duplicate. Only NULs in front of a good line are passed over: lines whose
-// sync failed may be such a hole on the disk, and what was synced after it counts.
+// What the good lines say. A damaged line counts as not written: at worst its recipients get a duplicate. The
+// lines behind it count, each by its own checksum, and so does one behind NULs: lines whose sync failed may be
+// such a hole on the disk.
 Journal read_journal(const SpooledMessage& message, std::string_view text);
 
 }  // namespace gatepost::gateway
